@@ -1,0 +1,124 @@
+"""Criteria (条件) in CEL over one decision or over a counter: compiled once, known variables only, the same answer every time.
+
+Not for: which criteria there are (the rulebook) or running counters (``streamer.domain.counters``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+from typing import Any, Final
+
+import cel
+
+from streamer.domain.records import Record
+
+# What an expression may name. The sample values give each its type; an expression must yield a boolean over them.
+DECISION: Final[Mapping[str, Any]] = {
+    "type": "decision.penalty",
+    "kind": "",  # of a document: tax-treatment, judgment …
+    "domain": "tax",
+    "conduct": "",  # catalogue code; "" = unstated
+    "authority_roles": ["tax"],
+    "fine_fen": 0,  # sum of the fines
+    "ban_days": 0,  # longest procurement or agency ban, first and last day included; 0 = none or open ended
+    "sanctions": ["fine"],  # kinds
+    "basis": ["instrument"],  # instruments as stated, without title marks
+    "assessed_fen": 0,  # sum of the tax assessed as unpaid
+    "share_permille": 0,  # largest share of a year's tax; 0 = unstated
+    "publicity": "",  # minor | general | serious
+}
+COUNTER: Final[Mapping[str, Any]] = {"count": 0, "amount_fen": 0}
+
+LOCAL: Final = "x"  # the one name that a macro may bind: basis.exists(x, x == "…")
+OPERATORS: Final = frozenset({"@in", "@not_strictly_false", "!_", "-_", "_?_:_", "_[_]"})
+FUNCTIONS: Final = frozenset({"size", "startsWith", "endsWith", "contains"})  # nothing that could read a clock
+BAN_KINDS: Final = frozenset({"procurement-ban", "agency-ban"})
+TEXT_MAX: Final = 1000  # characters of an expression
+TITLE_MARKS: Final = str.maketrans("", "", "《》〈〉 \u3000")
+
+
+class RuleError(ValueError):
+    """An expression that cannot be used: what is wrong with it and what to write instead."""
+
+
+class Expression:
+    """A CEL expression that yields true or false.
+
+    ``scope``: the variables it may name with a sample value each; by default those of a decision and of a counter. Raises
+    RuleError when the text does not compile, names anything else, or does not yield a boolean.
+    """
+
+    __slots__ = ("_execute", "text")
+
+    def __init__(self, text: str, scope: Mapping[str, Any] | None = None) -> None:
+        self.text = text
+        known = {**DECISION, **COUNTER} if scope is None else dict(scope)
+        program = _compile(text)
+        _check_names(text, program, known)
+        try:
+            sample = program.execute(known)
+        except Exception as error:
+            raise RuleError(f"{text!r} cannot be evaluated ({error}): compare text with text and whole numbers with numbers") from error
+        if not isinstance(sample, bool):
+            raise RuleError(f"{text!r} yields {type(sample).__name__}, not true or false: write a comparison")
+        self._execute = program.execute
+
+    def evaluate(self, variables: Mapping[str, Any]) -> bool:
+        """Whether it holds. What cannot be evaluated does not hold: nothing is raised on a doubt."""
+        try:
+            return self._execute(dict(variables)) is True
+        except (RuntimeError, TypeError, ValueError, ArithmeticError):
+            return False
+
+
+@lru_cache(maxsize=1024)
+def _compile(text: str) -> cel.Program:
+    if len(text) > TEXT_MAX:
+        raise RuleError(f"expression of {len(text)} characters: at most {TEXT_MAX} are accepted, split the row")
+    try:
+        return cel.compile(text)
+    except ValueError as error:
+        raise RuleError(f"{text!r} is not CEL: {str(error).splitlines()[0]}") from error
+
+
+def _check_names(text: str, program: cel.Program, known: Mapping[str, Any]) -> None:
+    unknown = [name for name in program.variables() if name not in known and name != LOCAL]
+    if unknown:
+        raise RuleError(f"{text!r} names {', '.join(unknown)}: known are {', '.join(sorted(known))} (and {LOCAL} inside a macro)")
+    foreign = [
+        name
+        for name in program.functions()
+        if name not in OPERATORS and name not in FUNCTIONS and not (name.startswith("_") and name.endswith("_"))
+    ]
+    if foreign:
+        raise RuleError(f"{text!r} calls {', '.join(foreign)}: only {', '.join(sorted(FUNCTIONS))} are allowed")
+
+
+def decision_variables(record: Record, roles: tuple[str, ...]) -> dict[str, Any]:
+    """What an expression sees of a decision by an authority with these ``roles``. What is unstated is empty or 0."""
+    return {
+        "type": record.type,
+        "kind": record.kind or "",
+        "domain": record.domain,
+        "conduct": record.conduct or "",
+        "authority_roles": list(roles),
+        "fine_fen": sum(sanction.amount_fen for sanction in record.sanctions if sanction.kind == "fine"),
+        "ban_days": ban_days(record),
+        "sanctions": sorted({sanction.kind for sanction in record.sanctions}),
+        "basis": [basis.instrument.translate(TITLE_MARKS) for basis in record.basis],
+        "assessed_fen": sum(year.amount_fen for year in record.assessed),
+        "share_permille": max((year.share_permille or 0 for year in record.assessed), default=0),
+        "publicity": record.publicity or "",
+    }
+
+
+def ban_days(record: Record) -> int:
+    """Days of the longest ban from procurement or agency, first and last included; from the decision if it names no start."""
+    longest = 0
+    for sanction in record.sanctions:
+        start = sanction.from_ or record.decided_on
+        if sanction.kind in BAN_KINDS and start and sanction.to:
+            longest = max(longest, (date.fromisoformat(sanction.to) - date.fromisoformat(start)).days + 1)
+    return longest
