@@ -1,0 +1,283 @@
+"""Messages of our own topics as rows: pure, one call a message. Not for: inbound topics, which the sink never reads.
+
+A message that does not decode is a bug of its producer and raises UndecodableMessage: its place, never its content.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import msgspec
+
+from sinks.errors import Position, UndecodableMessage
+from sinks.rows import (
+    AlertHistoryRow,
+    AlertRaised,
+    AlertRow,
+    DeadLetterRow,
+    NoticeHistoryRow,
+    NoticeRaised,
+    NoticeRow,
+    PersonRecordRow,
+    RecordRow,
+    Row,
+    StatusRow,
+)
+from streamer.domain import messages
+from streamer.domain.records import HEADER_HASH, HEADER_ORIGIN, Origin, Record, decode_record
+
+Headers = Sequence[tuple[str, bytes]]
+FIRST_REVISION: Final = 1
+UNSTATED: Final = "unstated"
+_WITH_CONDUCT: Final = frozenset({"decision.penalty", "document.recorded"})  # types that can state conduct and basis
+_WITHOUT_TOMBSTONES: Final = frozenset({"credit.records", "credit.dead-letters", "credit.alerts", "credit.notices"})
+
+_encode = msgspec.json.Encoder().encode
+_REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
+_ESCAPE: Final = re.compile(rb"(\\\\)|\\u0000")
+_PATH: Final = re.compile(r"at `([^`]*)`$")
+
+
+class _Message(NamedTuple):
+    key: str
+    value: bytes
+    headers: Headers
+    at: Position
+    timestamp_ms: int
+
+
+def decode(
+    topic: str,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Headers,
+    partition: int,
+    offset: int,
+    timestamp_ms: int,
+) -> tuple[Row, ...]:
+    """The rows of one message; none for a tick, an activation, or the tombstone of a compacted topic.
+
+    Raises UndecodableMessage.
+    """
+    at = Position(topic, partition, offset)
+    family, decoder = _decoder(topic)
+    if decoder is None:
+        raise UndecodableMessage(at, "the sink does not know this topic")
+    if value is None:
+        if family in _WITHOUT_TOMBSTONES:
+            raise UndecodableMessage(at, "no value")
+        return ()
+    try:
+        return decoder(_Message((key or b"").decode(), value, headers, at, timestamp_ms))
+    except msgspec.MsgspecError as error:
+        path = _PATH.search(str(error))
+        why = f"{type(error).__name__} at {path[1] if path else '$'}"
+    except _ContractError as error:
+        why = str(error)
+    except ValueError as error:
+        why = f"{type(error).__name__}: a date, time, origin or base64 text that is none"
+    raise UndecodableMessage(at, why)  # outside the handler: what was caught may quote values
+
+
+class _ContractError(Exception):
+    """Says what is wrong, without values."""
+
+
+def _record(message: _Message) -> tuple[Row, ...]:
+    record = decode_record(message.value)
+    if not isinstance(record, Record):
+        return ()
+    party = record.party
+    _same(message.key, party.org_code, "party.org_code")
+    origin = Origin.parse(_header(message, HEADER_ORIGIN).decode())
+    content_hash = _header(message, HEADER_HASH)
+    sealed = None if record.sealed is None else _unsealed_text(record.sealed)
+    appended_at = datetime.fromtimestamp(message.timestamp_ms / 1000, UTC)
+    source, event_id = _text(record.source), _text(record.id)
+    place = (*origin, message.at.partition, message.at.offset, appended_at)
+    if party.individual:
+        return (
+            PersonRecordRow(
+                source,
+                event_id,
+                party.org_code,
+                content_hash,
+                record.type,
+                record.domain,
+                record.version,
+                sealed,
+                *place,
+            ),
+        )
+    states_basis = record.type in _WITH_CONDUCT
+    return (
+        RecordRow(
+            source,
+            event_id,
+            party.org_code,
+            content_hash,
+            record.type,
+            record.domain,
+            _maybe(record.authority.code),
+            _maybe(record.authority.name),
+            _text(record.document_number),
+            date.fromisoformat(record.decided_on) if record.decided_on else None,
+            record.version,
+            (record.conduct or UNSTATED) if states_basis else None,
+            bool(record.basis) if states_basis else None,
+            _json(record if record.sealed is None else msgspec.structs.replace(record, sealed=None)),
+            sealed,
+            *place,
+        ),
+    )
+
+
+def _standing(message: _Message) -> tuple[Row, ...]:
+    event = messages.decode_alert(message.value)
+    return (_alert_row(message, event, _json(event.data)),)
+
+
+def _alert(message: _Message) -> tuple[Row, ...]:
+    event = messages.decode_alert(message.value)
+    alert = event.data
+    row = _alert_row(message, event, _json(alert))
+    history = AlertHistoryRow(
+        row.alert_id, row.revision, row.action, row.domain, row.org_code, row.changed_at, row.data
+    )
+    if alert.revision == FIRST_REVISION:
+        return history, row, AlertRaised(row.alert_id, row.changed_at)
+    return history, row
+
+
+def _alert_row(message: _Message, event: messages.AlertEvent, data: str) -> AlertRow:
+    alert = event.data
+    _same(message.key, alert.alert_id, "data.alert_id")
+    return AlertRow(
+        alert.alert_id,
+        alert.revision,
+        alert.action,
+        alert.domain,
+        alert.entity.org_code,
+        alert.listing.list,
+        alert.measure.rule_id,
+        alert.measure.class_,
+        alert.in_force,
+        _instant(event.time),
+        data,
+    )
+
+
+def _notice(message: _Message) -> tuple[Row, ...]:
+    event = messages.decode_notice(message.value)
+    notice = event.data
+    _same(message.key, notice.notice_id, "data.notice_id")
+    data, changed_at, org_code = _json(notice), _instant(event.time), notice.entity.org_code
+    history = NoticeHistoryRow(
+        notice.notice_id, notice.revision, notice.action, notice.source, org_code, changed_at, data
+    )
+    row = NoticeRow(
+        notice.notice_id,
+        notice.revision,
+        notice.action,
+        notice.source,
+        notice.kind,
+        org_code,
+        notice.rule_id,
+        changed_at,
+        data,
+    )
+    if notice.revision == FIRST_REVISION:
+        return history, row, NoticeRaised(notice.notice_id, changed_at)
+    return history, row
+
+
+def _status(message: _Message) -> tuple[Row, ...]:
+    status = messages.decode_status(message.value)
+    _same(message.key, status.org_code, "org_code")
+    name = _maybe(status.name)
+    return (StatusRow(status.org_code, status.version, status.uscc, name, _json(status), _instant(status.changed_at)),)
+
+
+def _dead_letter(message: _Message) -> tuple[Row, ...]:
+    letter = messages.decode_dead_letter(message.value)
+    _same(message.key, letter.origin, "origin")
+    return (
+        DeadLetterRow(
+            letter.origin,
+            letter.stage,
+            letter.fate,
+            letter.reason,
+            _maybe(letter.source),
+            _maybe(letter.event_id),
+            _maybe(letter.type),
+            _maybe(letter.org_code),
+            _text(letter.json_pointer),
+            _instant(letter.at),
+            _unsealed_text(letter.sealed),
+        ),
+    )
+
+
+Decoder = Callable[[_Message], tuple[Row, ...]]
+# By topic family: the name itself, or the name before its last part (domain, source).
+DECODERS: Final[dict[str, Decoder]] = {
+    "credit.records": _record,
+    "credit.alerts": _alert,
+    "credit.standing": _standing,
+    "credit.notices": _notice,
+    "credit.status": _status,
+    "credit.dead-letters": _dead_letter,
+}
+
+
+@lru_cache(maxsize=1024)
+def _decoder(topic: str) -> tuple[str, Decoder | None]:
+    """The family of a topic (``credit.alerts.procurement`` → ``credit.alerts``) and how it decodes."""
+    family = topic if topic in DECODERS else topic.rpartition(".")[0]
+    return family, DECODERS.get(family)
+
+
+def _header(message: _Message, name: str) -> bytes:
+    for header, value in message.headers:
+        if header == name:
+            return value
+    raise _ContractError(f"header {name!r} is missing")
+
+
+def _same(key: str, expected: str, field: str) -> None:
+    if key != expected:
+        raise _ContractError(f"the message's key is not its {field}")
+
+
+def _unsealed_text(base64: str) -> bytes:
+    """The sealed bytes out of their base64; still sealed."""
+    return binascii.a2b_base64(base64, strict_mode=True)
+
+
+def _instant(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise _ContractError("a time without an offset from UTC")
+    return found
+
+
+def _text(text: str) -> str:
+    """Text as Postgres takes it: U+0000 cannot be stored and becomes U+FFFD."""
+    return text.replace("\0", _REPLACED) if "\0" in text else text
+
+
+def _maybe(text: str | None) -> str | None:
+    return None if text is None else _text(text)
+
+
+def _json(value: msgspec.Struct) -> str:
+    """JSON as jsonb takes it: U+0000 becomes U+FFFD (an escaped backslash is no start of it)."""
+    data = _encode(value)
+    if b"\\u0000" in data:
+        data = _ESCAPE.sub(lambda found: found[1] or b"\\ufffd", data)
+    return data.decode()
