@@ -1,0 +1,91 @@
+"""Running counters over an entity's decisions (监管提示): what a criterion counts, and what follows when it seems met.
+
+Not for: restricting anyone. A criterion gives a private notice to the competent source, or, where a signed row says so, a
+``manage`` alert (more frequent inspection). Facts are counted, not reports; a withdrawn one leaves at once, one whose window has
+passed on its day; nothing is recounted, summed across fields, ranked or published.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streamer.domain import alerts
+from streamer.domain.dates import NEVER, iso
+from streamer.domain.entries import withdrawn
+from streamer.domain.law import Criterion
+from streamer.domain.lawbook import CompiledCriterion, in_force
+from streamer.domain.messages import Evidence, Lift, Listing, MeasureRef, Remedy
+from streamer.domain.state import Counter, Fact
+from streamer.domain.work import Work
+
+MAX_EVIDENCE: Final = 20  # newest facts that an alert or notice names
+CONSIDER: Final = "consider"
+
+
+def settle(work: Work, fact_id: bytes, fact: Fact) -> None:
+    """Count the fact where it counts on ``work.clock`` and no longer where it does not; tell what changes by that."""
+    if work.head.individual or not (fact.matches or fact.counted):
+        return
+    wanted = [c for c in work.law.criteria if c.row.id in fact.matches and _counts(work, fact, c.row)]
+    ids = tuple(c.row.id for c in wanted)
+    changed = [c for c in work.law.criteria if (c.row.id in ids) != (c.row.id in fact.counted)]
+    gone = set(fact.counted) - {c.row.id for c in work.law.criteria}
+    for criterion in wanted:
+        work.due(fact.decided_on + criterion.row.window_days, fact_id)
+    fact.counted = ids
+    for rule_id in gone:  # the rulebook no longer has the row
+        work.head.counters.pop(rule_id, None)
+    for criterion in changed:
+        counter = work.head.counters.setdefault(criterion.row.id, Counter())
+        sign = 1 if criterion.row.id in ids else -1
+        counter.count += sign
+        counter.amount_fen += sign * fact.amount_fen
+        if sign > 0:
+            counter.facts = [*counter.facts, fact_id][-MAX_EVIDENCE:]
+        elif fact_id in counter.facts:
+            counter.facts.remove(fact_id)
+        _tell(work, criterion, counter, fact)
+
+
+def _counts(work: Work, fact: Fact, row: Criterion) -> bool:
+    return (
+        fact.present
+        and fact.registered
+        and not withdrawn(fact)
+        and fact.decided_on != NEVER
+        and work.clock < fact.decided_on + row.window_days
+        and in_force(row, work.clock)
+    )
+
+
+def _tell(work: Work, criterion: CompiledCriterion, counter: Counter, newest: Fact) -> None:
+    row = criterion.row
+    met = counter.count > 0 and criterion.met.evaluate({"count": counter.count, "amount_fen": counter.amount_fen})
+    if met == counter.alert.open:
+        return
+    entry = row.id.encode()
+    if row.effect == "notice":
+        if met:
+            alerts.tell_notice(
+                work, counter.alert, entry, source=row.notify or newest.source, kind=CONSIDER, rule_id=row.id,
+                name_zh=row.name_zh, basis=alerts.basis_of(row), evidence=_evidence(work, counter, newest),
+                entity=alerts.entity_of(work, None),
+            )  # fmt: skip
+        else:
+            alerts.close_notice(work, counter.alert, entry, row.id, CONSIDER)
+        return
+    if met:
+        counter.alert_id = alerts.raise_alert(
+            work, counter.alert, entry, domain=row.domain, rule_id=row.id, entity=alerts.entity_of(work, None),
+            listing=Listing(list=row.id, name_zh=row.name_zh, from_=iso(work.clock)),
+            measure=MeasureRef(row.id, work.law.hash, "manage", False, row.action_zh, alerts.basis_of(row)),
+            evidence=_evidence(work, counter, newest), remedy=Remedy(objection_to="", repair_to="", exit_zh=""),
+        )  # fmt: skip
+    else:
+        alerts.lift_alert(work, counter.alert, entry, row.id, Lift(cause="criterion-ended", effective_on=iso(work.clock)))
+        counter.alert_id = ""
+
+
+def _evidence(work: Work, counter: Counter, newest: Fact) -> tuple[Evidence, ...]:
+    facts = [work.fact(fact_id) or newest for fact_id in counter.facts]
+    return tuple(sorted((alerts.evidence_of(work, fact) for fact in facts), key=lambda e: (e.decided_on or "", e.document_number)))

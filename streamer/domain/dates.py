@@ -1,0 +1,51 @@
+"""Days and instants as the domain counts them: ordinals of Beijing dates (北京时间), append times in milliseconds.
+
+Not for: reading a clock. Nothing here knows what time it is.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
+from typing import Final
+
+BEIJING: Final = timezone(timedelta(hours=8), "Beijing")
+NEVER: Final = 0  # "no date" among ordinals
+
+
+@lru_cache(maxsize=8192)
+def day(text: str | None) -> int:
+    """``YYYY-MM-DD`` → ordinal day; NEVER for None. Raises ValueError on an impossible date."""
+    return NEVER if text is None else date.fromisoformat(text).toordinal()
+
+
+@lru_cache(maxsize=8192)
+def iso(ordinal: int) -> str | None:
+    """Ordinal day → ``YYYY-MM-DD``; None for NEVER."""
+    return None if ordinal == NEVER else date.fromordinal(ordinal).isoformat()
+
+
+def years_later(ordinal: int, years: int) -> int:
+    """The last day of a term of ``years`` that begins on ``ordinal`` (29 February counts as 28 where there is none)."""
+    start = date.fromordinal(ordinal)
+    try:
+        end = start.replace(year=start.year + years)
+    except ValueError:
+        end = start.replace(year=start.year + years, day=28)
+        return end.toordinal()
+    return end.toordinal() - 1
+
+
+def append_day(append_ms: int) -> int:
+    """The Beijing date of an append time."""
+    return datetime.fromtimestamp(append_ms / 1000, BEIJING).date().toordinal()
+
+
+def append_time(append_ms: int) -> str:
+    """An append time as RFC 3339 with milliseconds, UTC."""
+    return datetime.fromtimestamp(append_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def midnight(ordinal: int) -> str:
+    """The first instant of a Beijing date as RFC 3339."""
+    return f"{date.fromordinal(ordinal).isoformat()}T00:00:00+08:00"
