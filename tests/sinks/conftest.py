@@ -76,5 +76,3 @@ async def db(dsn: str) -> AsyncIterator[Any]:
     connection = await asyncpg.connect(dsn)
     yield connection
     connection.terminate()
-
-

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from streamer.domain import messages as m
-from streamer.domain import records as r
 from sinks.decode import Headers, decode
 from sinks.rows import Row
+from streamer.domain import messages as m
+from streamer.domain import records as r
 
 ORG = "12345678X"
 OTHER_ORG = "87654321A"
+MOMENT = "2026-01-02T08:00:00.000Z"
 APPENDED_MS = 1_767_225_600_123
 Message = tuple[str, bytes, bytes, Headers]  # topic, key, value, headers
 
@@ -49,7 +50,7 @@ def alert_event(alert_id: str = "a1", revision: int = 1, action: str = "raised",
         reply_to=f"procurement:{alert_id}",
         cause=m.Cause("tax", "e1"),
     )
-    time = f"2026-01-{revision:02}T08:00:00.000Z"
+    time = f"2026-01-{max(revision, 1):02}T08:00:00.000Z"
     return m.AlertEvent(id=f"{alert_id}.{revision}", type=m.ALERT_TYPE, time=time, subject=org, data=data)
 
 
@@ -73,21 +74,27 @@ def notice(notice_id: str = "n1", revision: int = 1, action: str = "raised") -> 
         evidence=(),
         cause=m.Cause("calendar", "2026-01-02"),
     )
-    time = f"2026-02-{revision:02}T00:00:00+08:00"
+    time = f"2026-02-{max(revision, 1):02}T00:00:00+08:00"
     event = m.NoticeEvent(id=f"{notice_id}.{revision}", type=m.NOTICE_TYPE, time=time, subject=ORG, data=data)
     return "credit.notices.finance", notice_id.encode(), m.encode(event), ()
 
 
 def status(version: int = 1, org: str = ORG, **changes: Any) -> Message:
-    fields: dict[str, Any] = {"facts": {"penalty": version}, "open_entries": (), "open_alerts": ()}
-    value = m.Status(org_code=org, version=version, changed_at="2026-01-02T08:00:00.000Z", **(fields | changes))
+    fields: dict[str, Any] = {"open_entries": (), "open_alerts": (f"a{version}",)}
+    value = m.Status(org_code=org, version=version, changed_at=MOMENT, **(fields | changes))
     return "credit.status", org.encode(), m.encode(value), ()
 
 
 def dead_letter(offset: int = 9, stage: str = "intake", **changes: Any) -> Message:
-    fields: dict[str, Any] = {"fate": "dead-lettered", "reason": "not_json", "source": "tax", "sealed": "AAEC"}
+    fields: dict[str, Any] = {
+        "fate": "dead-lettered",
+        "reason": "not_json",
+        "source": "tax",
+        "sealed": "AAEC",
+        "at": MOMENT,
+    }
     origin = str(r.Origin("credit.events.tax", 0, offset))
-    value = m.DeadLetter(origin=origin, stage=stage, at="2026-01-02T08:00:00.000Z", **(fields | changes))
+    value = m.DeadLetter(origin=origin, stage=stage, **(fields | changes))
     return "credit.dead-letters", origin.encode(), m.encode(value), ()
 
 

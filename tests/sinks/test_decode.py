@@ -10,8 +10,18 @@ import pytest
 
 from sinks.decode import decode
 from sinks.errors import UndecodableMessage
-from sinks.rows import AlertHistoryRow, AlertRaised, AlertRow, DeadLetterRow, NoticeHistoryRow, NoticeRaised, NoticeRow
-from sinks.rows import PersonRecordRow, RecordRow, StatusRow
+from sinks.rows import (
+    AlertHistoryRow,
+    AlertRaised,
+    AlertRow,
+    DeadLetterRow,
+    NoticeHistoryRow,
+    NoticeRaised,
+    NoticeRow,
+    PersonRecordRow,
+    RecordRow,
+    StatusRow,
+)
 from streamer.domain import records as r
 from tests.sinks import samples
 
@@ -23,7 +33,12 @@ def test_a_penalty_is_one_row_with_its_keys_its_places_and_its_clear_record() ->
     (row,) = samples.rows(message)
     assert isinstance(row, RecordRow)
     assert row[:6] == ("tax", "e1", samples.ORG, b"h" * 16, "decision.penalty", "tax")
-    assert (row.decided_on, row.conduct, row.basis_stated, row.sealed) == (date(2026, 1, 2), "tax.evasion", True, b"\0\1\2")
+    assert (row.decided_on, row.conduct, row.basis_stated, row.sealed) == (
+        date(2026, 1, 2),
+        "tax.evasion",
+        True,
+        b"\0\1\2",
+    )
     assert row[-8:] == ("credit.events.tax", 1, 7, 0, 1, 2, 40, APPENDED)
     assert "sealed" not in json.loads(row.data)
     assert msgspec.json.decode(row.data, type=r.Record).party.name == "测试公司"
@@ -69,7 +84,10 @@ def test_an_alert_is_current_and_history_and_its_first_revision_dates_the_raisin
     assert isinstance(current, AlertRow)
     assert raised == AlertRaised("a1", datetime(2026, 1, 1, 8, tzinfo=UTC))
     assert (current.list, current.rule_id, current.class_, current.in_force) == ("fic-list", "fic-m1", "restrict", True)
-    assert [type(row) for row in samples.rows(samples.alert(revision=2, action="lifted"))] == [AlertHistoryRow, AlertRow]
+    assert [type(row) for row in samples.rows(samples.alert(revision=2, action="lifted"))] == [
+        AlertHistoryRow,
+        AlertRow,
+    ]
 
 
 def test_standing_is_the_current_row_alone_and_the_same_one() -> None:
@@ -108,8 +126,11 @@ BROKEN = {
     "key not the alert": ("credit.alerts.procurement", SECRET.encode(), samples.alert()[2], ()),
     "impossible date": samples.record(decided_on=f"{SECRET}-02-30"),
     "sealed not base64": samples.record(sealed=f"{SECRET}!"),
-    "time without offset": samples.dead_letter()[:2]
-    + (samples.dead_letter()[2].replace(b"08:00:00.000Z", b"08:00:00"), ()),
+    "time without offset": (
+        *samples.dead_letter()[:2],
+        samples.dead_letter()[2].replace(b"08:00:00.000Z", b"08:00:00"),
+        (),
+    ),
     "no value": ("credit.records", b"k", None, ()),
 }
 

@@ -43,7 +43,7 @@ async def test_two_migrators_at_once_apply_each_once(empty: Any, empty_dsn: str)
 async def test_a_changed_migration_is_refused_by_number_and_checksums(empty: Any) -> None:
     await migrate(empty, parse_migrations(ONE))
     changed = parse_migrations({"0001_one.sql": "CREATE TABLE ops.one (id bigint);"})
-    with pytest.raises(MigrationError, match="0001_one was changed after it was applied.*add a new migration"):
+    with pytest.raises(MigrationError, match=r"0001_one was changed after it was applied.*add a new migration"):
         await migrate(empty, changed)
 
 
