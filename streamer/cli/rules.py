@@ -1,4 +1,4 @@
-"""``streamer rules``: look at the rulebook's rows, check them, sign them. Not for activating a rulebook in a running system."""
+"""``streamer rules``: look at the rulebook's rows, check them, sign them. Not for activating a rulebook."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ from streamer.rulebook.signoff import FILE as SIGNOFF_FILE
 
 STATUS_ZH = {"draft": "draft (回忆，未读到)", "read": "read (已读，未签署)", "signed": "signed (已签署)"}
 SIGNOFF_OPTION = click.option(
-    "--signoff", type=click.Path(path_type=Path, dir_okay=False), help="The deployment's sign-off file (default: beside the rows)."
+    "--signoff",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The deployment's sign-off file (default: beside the rows).",
 )
 RULEBOOK_OPTION = click.option(
-    "--rulebook", "name", default="fictional", envvar="STREAMER_RULEBOOK", show_default=True, help="real, fictional or a folder."
+    "--rulebook",
+    "name",
+    default="fictional",
+    envvar="STREAMER_RULEBOOK",
+    show_default=True,
+    help="real, fictional or a folder.",
 )
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
@@ -37,12 +44,18 @@ def check(names: tuple[str, ...], signoff: Path | None, *, as_json: bool) -> Non
     """Check rulebooks (default: real and fictional). Exit 1 when something is wrong."""
     found = {name: check_folder(name, signoff=signoff) for name in names or ("real", "fictional")}
     if as_json:
-        click.echo(json.dumps({name: msgspec.to_builtins(findings) for name, findings in found.items()}, ensure_ascii=False, indent=2))
+        click.echo(
+            json.dumps(
+                {name: msgspec.to_builtins(findings) for name, findings in found.items()}, ensure_ascii=False, indent=2
+            )
+        )
     else:
         for name, findings in found.items():
             for finding in findings:
                 click.echo(f"{name}: {finding}")
-            click.echo(f"{name}: {len(findings)} findings" if findings else f"{name}: in order, {_summary(name, signoff)}")
+            click.echo(
+                f"{name}: {len(findings)} findings" if findings else f"{name}: in order, {_summary(name, signoff)}"
+            )
     if any(found.values()):
         raise SystemExit(1)
 
@@ -59,7 +72,11 @@ def show(row_id: str | None, name: str, signoff: Path | None, *, as_json: bool) 
     if not chosen:
         raise click.ClickException(f"rulebook {name} has no row {row_id}: `streamer rules show` lists all ids")
     if as_json:
-        content = {"name": rulebook.name, "hash": rulebook_hash(rulebook), "rows": [{"section": s, **msgspec.to_builtins(r)} for s, r in chosen]}
+        content = {
+            "name": rulebook.name,
+            "hash": rulebook_hash(rulebook),
+            "rows": [{"section": s, **msgspec.to_builtins(r)} for s, r in chosen],
+        }
         click.echo(json.dumps(content, ensure_ascii=False, indent=2))
         return
     if row_id is None:
@@ -71,7 +88,12 @@ def show(row_id: str | None, name: str, signoff: Path | None, *, as_json: bool) 
 @rules.command()
 @click.argument("row_ids", nargs=-1, required=True)
 @RULEBOOK_OPTION
-@click.option("--signoff", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The deployment's own sign-off file.")
+@click.option(
+    "--signoff",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The deployment's own sign-off file.",
+)
 @click.option("--officer", required=True, help="Name and office of the officer who stands for these rows.")
 @click.option("--date", "on", required=True, help="The day of signing, YYYY-MM-DD.")
 def sign(row_ids: tuple[str, ...], name: str, signoff: Path, officer: str, on: str) -> None:
@@ -102,11 +124,15 @@ def _summary(name: str, signoff: Path | None) -> str:
 
 
 def _line(section: str, row: law.Row) -> str:
-    return f"{section:12} {row.status:6} {row.id:32} {getattr(row, 'name_zh', '') or getattr(row, 'name', '') or getattr(row, 'action_zh', '')}"
+    title = next((text for text in (getattr(row, field, "") for field in ("name_zh", "name", "action_zh")) if text), "")
+    return f"{section:12} {row.status:6} {row.id:32} {title}".rstrip()
 
 
 def _words(section: str, row: law.Row) -> str:
-    lines = [f"{row.id} ({section}): {STATUS_ZH[row.status]}", f"  valid from {row.valid_from} to {row.valid_to or 'no end known'}"]
+    lines = [
+        f"{row.id} ({section}): {STATUS_ZH[row.status]}",
+        f"  valid from {row.valid_from} to {row.valid_to or 'no end known'}",
+    ]
     skip = {"id", "valid_from", "valid_to", "basis", "status", "recheck", "note"}
     for field, value in msgspec.to_builtins(row).items():
         if field not in skip and value not in ("", [], None):

@@ -1,4 +1,4 @@
-"""Criteria (条件) in CEL over one decision or over a counter: compiled once, known variables only, the same answer every time.
+"""Criteria (条件) in CEL over one decision or a counter: compiled once, known names only, always the same answer.
 
 Not for: which criteria there are (the rulebook) or running counters (``streamer.domain.counters``).
 """
@@ -46,8 +46,8 @@ class RuleError(ValueError):
 class Expression:
     """A CEL expression that yields true or false.
 
-    ``scope``: the variables it may name with a sample value each; by default those of a decision and of a counter. Raises
-    RuleError when the text does not compile, names anything else, or does not yield a boolean.
+    ``scope``: the variables it may name with a sample value each; by default those of a decision and of a counter.
+    Raises RuleError when the text does not compile, names anything else, or does not yield a boolean.
     """
 
     __slots__ = ("_execute", "text")
@@ -60,7 +60,9 @@ class Expression:
         try:
             sample = program.execute(known)
         except Exception as error:
-            raise RuleError(f"{text!r} cannot be evaluated ({error}): compare text with text and whole numbers with numbers") from error
+            raise RuleError(
+                f"{text!r} cannot be evaluated ({error}): compare text with text and whole numbers with numbers"
+            ) from error
         if not isinstance(sample, bool):
             raise RuleError(f"{text!r} yields {type(sample).__name__}, not true or false: write a comparison")
         self._execute = program.execute
@@ -86,7 +88,9 @@ def _compile(text: str) -> cel.Program:
 def _check_names(text: str, program: cel.Program, known: Mapping[str, Any]) -> None:
     unknown = [name for name in program.variables() if name not in known and name != LOCAL]
     if unknown:
-        raise RuleError(f"{text!r} names {', '.join(unknown)}: known are {', '.join(sorted(known))} (and {LOCAL} inside a macro)")
+        raise RuleError(
+            f"{text!r} names {', '.join(unknown)}: known are {', '.join(sorted(known))} (and {LOCAL} inside a macro)"
+        )
     foreign = [
         name
         for name in program.functions()
@@ -115,7 +119,7 @@ def decision_variables(record: Record, roles: tuple[str, ...]) -> dict[str, Any]
 
 
 def ban_days(record: Record) -> int:
-    """Days of the longest ban from procurement or agency, first and last included; from the decision if it names no start."""
+    """Days of the longest procurement or agency ban, first and last included; from the decision if none is named."""
     longest = 0
     for sanction in record.sanctions:
         start = sanction.from_ or record.decided_on

@@ -1,6 +1,7 @@
 """The rulebook (规则库) as data: load it, hash it, find a row; the sources (来源) and what each may send.
 
-Not for: deciding anything. Rows are ``draft`` or ``read`` in their files; only the deployment's sign-off file makes one ``signed``.
+Not for: deciding anything. Rows are ``draft`` or ``read`` in their files; only the deployment's sign-off file makes one
+``signed``.
 """
 
 from __future__ import annotations

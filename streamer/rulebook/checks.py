@@ -1,6 +1,7 @@
 """What is wrong with a rulebook: every finding says what, where (file and row) and what to do.
 
-Not for: reading YAML (``streamer.rulebook.loader``) or for judging the law: a person confirms each row in the official text.
+Not for: reading YAML (``streamer.rulebook.loader``) or judging the law: a person confirms each row in the official
+text.
 """
 
 from __future__ import annotations
@@ -130,7 +131,10 @@ def _authority(row: law.Authority, rulebook: law.Rulebook, outside: Known) -> Pr
     names = Counter(name for other in rulebook.authorities for name in {other.name, *other.aliases})
     for name in (row.name, *row.aliases):
         if names[name] > 1:
-            yield f"the name {name} is another row's, too", "keep it in one row: a name that means two bodies resolves neither"
+            yield (
+                f"the name {name} is another row's, too",
+                "keep it in one row: a name that means two bodies resolves neither",
+            )
     if row.source is not None and row.source not in outside.sources:
         yield f"its source {row.source!r} is unknown", f"name one of {_names(outside.sources)} or leave it out"
 
@@ -160,7 +164,10 @@ def _list(row: law.ListRow, rulebook: law.Rulebook) -> Problems:
     if row.term is not None:
         dates = PENALTY_DATES if row.entry == "penalty" else TERM_FROM
         if not 1 <= row.term.years <= TERM_YEARS_MAX:
-            yield f"a term of {row.term.years} years", f"terms are 1 to {TERM_YEARS_MAX} years; leave the term out where the text has none"
+            yield (
+                f"a term of {row.term.years} years",
+                f"terms are 1 to {TERM_YEARS_MAX} years; leave the term out where the text has none",
+            )
         if row.term.from_ not in dates:
             yield f"its term runs from {row.term.from_!r}", f"an entry by {row.entry} has the dates {_names(dates)}"
 
@@ -168,14 +175,20 @@ def _list(row: law.ListRow, rulebook: law.Rulebook) -> Problems:
 def _entry(row: law.ListRow) -> Problems:
     if row.entry == "penalty":
         if row.entry_when is None:
-            yield "entry is penalty without entry_when", "say in CEL which penalty is the entry: a penalty that no row names restricts nothing"
+            yield (
+                "entry is penalty without entry_when",
+                "say in CEL which penalty is the entry: a penalty that no row names restricts nothing",
+            )
         else:
             yield from _expression("entry_when", row.entry_when, criteria.DECISION)
         if row.requires:
             yield "entry is penalty and it requires what only listings have", "remove 'requires'"
     elif row.entry == "listing":
         if row.entry_when is not None or row.ends_with_ban:
-            yield "entry is listing with entry_when or ends_with_ban", "remove them: the listing decision itself is the entry"
+            yield (
+                "entry is listing with entry_when or ends_with_ban",
+                "remove them: the listing decision itself is the entry",
+            )
         if "published_on" not in row.requires:
             yield "it does not require published_on", "add it: an unpublished listing raises nothing"
     else:
@@ -189,13 +202,19 @@ def _measure(row: law.Measure, rulebook: law.Rulebook, outside: Known) -> Proble
     if row.class_ not in CLASSES:
         yield f"class {row.class_!r} is unknown", f"use {_names(CLASSES)}"
     if row.target != "organisation":
-        yield f"its target is {row.target!r}", "only organisations: a person needs a decision that names the person, and a row of its own kind"
+        yield (
+            f"its target is {row.target!r}",
+            "only organisations: a person needs a decision that names the person, and a row of its own kind",
+        )
     if row.objection_suspends:
         yield "objection_suspends is true", "remove it: only a stay suspends (行政复议法 42, 行政诉讼法 56)"
     if not row.action_zh.strip():
         yield "action_zh is empty", "say in Chinese what the approval system should do"
     if row.discretionary and row.class_ == "restrict" and any(word in row.action_zh for word in NEVER_WORDS):
-        yield "it is discretionary and its action commands a refusal", "write 可以…; the deciding body has to find a specific rule of its own"
+        yield (
+            "it is discretionary and its action commands a refusal",
+            "write 可以…; the deciding body has to find a specific rule of its own",
+        )
 
 
 def _criterion(row: law.Criterion, outside: Known) -> Problems:
@@ -205,7 +224,10 @@ def _criterion(row: law.Criterion, outside: Known) -> Problems:
         yield f"window_days is {row.window_days}", f"use 1 to {WINDOW_DAYS_MAX} days"
     if row.effect == "notice":
         if row.notify is None or row.notify not in outside.sources:
-            yield f"its notice goes to {row.notify!r}", f"name the competent source in 'notify': {_names(outside.sources)}"
+            yield (
+                f"its notice goes to {row.notify!r}",
+                f"name the competent source in 'notify': {_names(outside.sources)}",
+            )
     elif row.effect == "manage":
         yield from _domain(row.domain, outside)
     else:
@@ -235,9 +257,19 @@ def _of_signatures(rulebook: law.Rulebook, signed: Mapping[str, Signature]) -> I
         elif _date(signature.date) is None:
             yield Finding(SIGNOFF_FILE, row_id, f"its date {signature.date!r} is no date", "write YYYY-MM-DD")
         elif row.status == "draft":
-            yield Finding(SIGNOFF_FILE, row_id, "it signs a draft", "confirm the row in the official text, set it to read, sign again")
+            yield Finding(
+                SIGNOFF_FILE,
+                row_id,
+                "it signs a draft",
+                "confirm the row in the official text, set it to read, sign again",
+            )
         elif not holds(row, signature):
-            yield Finding(SIGNOFF_FILE, row_id, "the row is not what was signed (or no officer is named)", "read the row and sign it again")
+            yield Finding(
+                SIGNOFF_FILE,
+                row_id,
+                "the row is not what was signed (or no officer is named)",
+                "read the row and sign it again",
+            )
 
 
 def _date(text: str | None) -> date | None:

@@ -32,7 +32,7 @@ SECTIONS: Final[dict[str, type[law.Row]]] = {
 
 
 def folder_of(name_or_path: str | Path) -> Path:
-    """The folder of a shipped rulebook (``real``, ``fictional``) or of one's own. Raises RulebookError if there is none."""
+    """The folder of a shipped rulebook (``real``, ``fictional``) or of one's own. RulebookError if there is none."""
     shipped = SHIPPED / str(name_or_path)
     folder = shipped if str(name_or_path) in {"real", "fictional"} else Path(name_or_path)
     if not (folder / HEAD_FILE).is_file():
@@ -41,17 +41,24 @@ def folder_of(name_or_path: str | Path) -> Path:
 
 
 def load(name_or_path: str | Path, *, signoff: Path | None = None) -> law.Rulebook:
-    """The rulebook of a folder; ``signoff``: the deployment's own sign-off file (default: the one in the folder, if any).
+    """The rulebook of a folder; ``signoff``: the deployment's sign-off file (default: the one in the folder, if any).
 
     Raises RulebookError for what cannot be read as rows. What can be read but is wrong, ``checks.check`` says.
     """
     folder = folder_of(name_or_path)
     head = read_yaml(folder / HEAD_FILE)
-    if not isinstance(head, dict) or set(head) - {"name", "fictional", "title"} or not isinstance(head.get("name"), str):
-        raise RulebookError(f"{HEAD_FILE}: needs 'name' (text), may have 'fictional' (true or false) and 'title', nothing else")
+    if (
+        not isinstance(head, dict)
+        or set(head) - {"name", "fictional", "title"}
+        or not isinstance(head.get("name"), str)
+    ):
+        raise RulebookError(
+            f"{HEAD_FILE}: needs 'name' (text), may have 'fictional' (true or false) and 'title', nothing else"
+        )
     signed = signatures(signoff or folder / SIGNOFF_FILE)
     sections = {
-        section: tuple(apply_signatures(row, signed) for row in _section(folder, section, kind)) for section, kind in SECTIONS.items()
+        section: tuple(apply_signatures(row, signed) for row in _section(folder, section, kind))
+        for section, kind in SECTIONS.items()
     }
     return law.Rulebook(name=head["name"], fictional=head.get("fictional") is True, **sections)  # type: ignore[arg-type]
 
@@ -90,7 +97,9 @@ def _row(file: str, number: int, raw: Any, kind: type[law.Row]) -> law.Row:
         raise RulebookError(f"{where}: must be a mapping of field to value")
     unknown = set(raw) - {field.encode_name for field in msgspec.structs.fields(kind)}
     if unknown:
-        raise RulebookError(f"{where}: no such field: {', '.join(sorted(map(str, unknown)))}; remove it or correct its name")
+        raise RulebookError(
+            f"{where}: no such field: {', '.join(sorted(map(str, unknown)))}; remove it or correct its name"
+        )
     try:
         row = msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:

@@ -43,13 +43,15 @@ def row_hash(row: law.Row) -> str:
 
 
 def signatures(path: Path) -> dict[str, Signature]:
-    """The signatures of a sign-off file by row id; none if there is no such file. Raises RulebookError for a broken one."""
+    """The signatures of a sign-off file by row id; none without such a file. RulebookError for a broken one."""
     if not path.is_file():
         return {}
     try:
         return msgspec.convert(read_yaml(path), _File).rows
     except msgspec.ValidationError as error:
-        raise RulebookError(f"{path.name}: {error}; a signature is 'rows: {{<id>: {{hash, officer, date}}}}'") from error
+        raise RulebookError(
+            f"{path.name}: {error}; a signature is 'rows: {{<id>: {{hash, officer, date}}}}'"
+        ) from error
 
 
 def holds(row: law.Row, signature: Signature | None) -> bool:
@@ -68,12 +70,14 @@ def apply_signatures(row: RowT, signed: Mapping[str, Signature]) -> RowT:
 
 
 def sign(path: Path, chosen: Iterable[law.Row], officer: str, date: str) -> int:
-    """Write one officer's signatures for these rows into the sign-off file; how many. Raises RulebookError for a draft."""
+    """Write an officer's signatures for these rows into the sign-off file; how many. RulebookError for a draft."""
     entries = dict(signatures(path))
     count = 0
     for row in chosen:
         if row.status not in {SIGNABLE, SIGNED}:
-            raise RulebookError(f"row {row.id} is a draft: confirm it in the official text and set its status to 'read' first")
+            raise RulebookError(
+                f"row {row.id} is a draft: confirm it in the official text and set its status to 'read' first"
+            )
         entries[row.id] = Signature(row_hash(row), officer, date)
         count += 1
     content = {"rows": {row_id: msgspec.to_builtins(entries[row_id]) for row_id in sorted(entries)}}

@@ -1,7 +1,7 @@
 """The sources (来源): who may send what, in which fields, whom to call, and their own field names (alias maps).
 
-Not for: applying an alias map (``streamer.aliases``). A source is a system; an authority is a body that decides: a collector
-of public notices is a source and no authority.
+Not for: applying an alias map (``streamer.aliases``). A source is a system; an authority is a body that decides: a
+collector of public notices is a source and no authority.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TYPES: Final = (
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One source system. ``types`` as in the event type between ``credit.`` and ``.v1``; ``domains``: fields it speaks about."""
+    """One source system. ``types``: event types without ``credit.`` and ``.v1``; ``domains``: what it speaks about."""
 
     id: str
     name_zh: str
@@ -42,7 +42,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def sources(path: Path | None = None) -> tuple[Source, ...]:
-    """All sources of a file (default: the demo's). Raises RulebookError for a broken file, a repeated id or an unknown type."""
+    """All sources of a file (default: the demo's). RulebookError for a broken file, a repeated id, an unknown type."""
     file = path or FILE
     try:
         found = msgspec.convert(read_yaml(file), tuple[Source, ...])
@@ -55,7 +55,9 @@ def sources(path: Path | None = None) -> tuple[Source, ...]:
         seen.add(source.id)
         unknown = [name for name in source.types if name not in TYPES]
         if unknown:
-            raise RulebookError(f"{file.name}, source {source.id}: unknown types {', '.join(unknown)}; known: {', '.join(TYPES)}")
+            raise RulebookError(
+                f"{file.name}, source {source.id}: unknown types {', '.join(unknown)}; known: {', '.join(TYPES)}"
+            )
     return found
 
 

@@ -38,7 +38,12 @@ def twice(section: str, row_id: str) -> Change:
     return change
 
 
-LISTING, PENALTY, MEASURE, COUNT = "tax.major-dishonest", "procurement.serious", "test.qual.limit.tax", "test.food.three-in-year"
+LISTING, PENALTY, MEASURE, COUNT = (
+    "tax.major-dishonest",
+    "procurement.serious",
+    "test.qual.limit.tax",
+    "test.food.three-in-year",
+)
 COURT = "11449900TTTT00014K"
 
 DEFECTS: dict[str, tuple[Change, str]] = {
@@ -57,7 +62,10 @@ DEFECTS: dict[str, tuple[Change, str]] = {
     "an objection that suspends": (with_row("measures", MEASURE, objection_suspends=True), "only a stay"),
     "a may that refuses": (with_row("measures", MEASURE, action_zh="拒绝其取得资质"), "commands a refusal"),
     "no action": (with_row("measures", MEASURE, action_zh=""), "action_zh is empty"),
-    "ground outside the catalogue": (with_row("lists", LISTING, grounds=(law.Ground("tax.nothing", "无"),)), "not in the catalogue"),
+    "ground outside the catalogue": (
+        with_row("lists", LISTING, grounds=(law.Ground("tax.nothing", "无"),)),
+        "not in the catalogue",
+    ),
     "no one lists": (with_row("lists", LISTING, listed_by=()), "listed_by is empty"),
     "an unknown role lists": (with_row("lists", LISTING, listed_by=("weather",)), "role that no authority has"),
     "unknown requirement": (with_row("lists", LISTING, requires=("published_on", "luck")), "'luck' is unknown"),
@@ -106,10 +114,18 @@ BROKEN_FILES: dict[str, tuple[str, str, str]] = {
     "not YAML": ("lists.yaml", "- id: [", "lists.yaml"),
     "not a list": ("lists.yaml", "id: x\n", "must be a list of rows"),
     "a row that is no mapping": ("lists.yaml", "- x\n", "must be a mapping"),
-    "an unknown field": ("measures.yaml", "- {id: x, valid_from: '2020-01-01', severity: 3}\n", "no such field: severity"),
+    "an unknown field": (
+        "measures.yaml",
+        "- {id: x, valid_from: '2020-01-01', severity: 3}\n",
+        "no such field: severity",
+    ),
     "a missing field": ("measures.yaml", "- {id: x, valid_from: '2020-01-01'}\n", "row x"),
     "a key given twice": ("lists.yaml", "- id: x\n  id: y\n", "given twice"),
-    "signed in the row itself": ("notes.yaml", "- {id: x, about: y, content: z, valid_from: '2020-01-01', status: signed}\n", "sign it in"),
+    "signed in the row itself": (
+        "notes.yaml",
+        "- {id: x, about: y, content: z, valid_from: '2020-01-01', status: signed}\n",
+        "sign it in",
+    ),
     "a head with more": ("rulebook.yaml", "{name: x, score: 3}\n", "nothing else"),
     "a broken signature": ("signoff.yaml", "rows: {x: {hash: y}}\n", "a signature is"),
 }

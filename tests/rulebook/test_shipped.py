@@ -1,4 +1,4 @@
-"""What ships: the real rows unsigned, as they were read or recalled; the fictional ones signed, with the same shapes."""
+"""What ships: the real rows unsigned, as they were read or recalled; the fictional ones signed, of the same shapes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def test_what_is_recalled_is_a_draft_and_stands_in_no_row_that_could_be_signed()
         "tax.major-dishonest.recalled-exit",
         "tax.major-dishonest.notice",
     }
-    recalled = [row.id for section, row in rows(real) if section != "notes" and "回忆" in "".join(b.text_zh for b in row.basis)]
+    recalled = [
+        row.id for section, row in rows(real) if section != "notes" and "回忆" in "".join(b.text_zh for b in row.basis)
+    ]
     assert recalled == []
 
 
@@ -104,7 +106,11 @@ def test_eight_departments_and_a_collector_that_is_no_authority() -> None:
 def test_sources_of_a_broken_file_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "sources.yaml"
     row = "- {id: a, name_zh: 甲, types: [decision.penalty], domains: [tax], contact: a@example.org}\n"
-    for text, problem in ((row * 2, "used twice"), (row.replace("decision.penalty", "x"), "unknown types"), ("- {id: a}\n", "missing")):
+    for text, problem in (
+        (row * 2, "used twice"),
+        (row.replace("decision.penalty", "x"), "unknown types"),
+        ("- {id: a}\n", "missing"),
+    ):
         file.write_text(text, encoding="utf-8")
         with pytest.raises(ValueError, match=problem):
             sources(file)
