@@ -60,7 +60,7 @@ class Settings:
         """The broker addresses: given, or those of the local servers when they run."""
         if self.bootstrap_servers:
             return self.bootstrap_servers
-        from streamer.local import addresses  # noqa: PLC0415  only needed without an address
+        from streamer.local import addresses
 
         found = addresses(self.home).bootstrap_servers
         if not found:
@@ -71,7 +71,7 @@ class Settings:
         """The database URL: given, or that of the local servers when they run."""
         if self.database_url:
             return self.database_url
-        from streamer.local import addresses  # noqa: PLC0415
+        from streamer.local import addresses
 
         found = addresses(self.home).database_url
         if not found:
@@ -100,7 +100,9 @@ class Settings:
         except ValueError:
             key = b""
         if len(key) != SEAL_KEY_BYTES:
-            raise ConfigurationError(f"the seal key is not {2 * SEAL_KEY_BYTES} hex digits: make one with `openssl rand -hex 32`")
+            raise ConfigurationError(
+                f"the seal key is not {2 * SEAL_KEY_BYTES} hex digits: make one with `openssl rand -hex 32`"
+            )
         return key
 
     def state_dir(self, role: str) -> Path:

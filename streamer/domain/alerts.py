@@ -14,8 +14,20 @@ import msgspec
 from streamer.domain import messages
 from streamer.domain.dates import iso
 from streamer.domain.law import ListRow, Measure, Row
-from streamer.domain.messages import AlertData, AlertEvent, Asks, BasisText, Entity, Evidence, Lift, Listing, MeasureRef, NoticeData
-from streamer.domain.messages import NoticeEvent, Remedy
+from streamer.domain.messages import (
+    AlertData,
+    AlertEvent,
+    Asks,
+    BasisText,
+    Entity,
+    Evidence,
+    Lift,
+    Listing,
+    MeasureRef,
+    NoticeData,
+    NoticeEvent,
+    Remedy,
+)
 from streamer.domain.state import ALERT, AlertRow, AlertState, End, Fact
 from streamer.domain.work import Work
 
@@ -79,9 +91,18 @@ def measure_of(work: Work, row: Measure) -> MeasureRef:
 
 
 def raise_alert(
-    work: Work, state: AlertState, entry: bytes, *, domain: str, rule_id: str, entity: Entity, listing: Listing,
-    measure: MeasureRef, evidence: tuple[Evidence, ...], remedy: Remedy,
-) -> str:  # fmt: skip
+    work: Work,
+    state: AlertState,
+    entry: bytes,
+    *,
+    domain: str,
+    rule_id: str,
+    entity: Entity,
+    listing: Listing,
+    measure: MeasureRef,
+    evidence: tuple[Evidence, ...],
+    remedy: Remedy,
+) -> str:
     """Raise, or amend when one is open and says something else. Returns the alert's id; says nothing when nothing is new."""
     if not state.open:
         state.ordinal, state.revision, state.open = state.ordinal + 1, 0, True
@@ -116,7 +137,12 @@ def lift_alert(work: Work, state: AlertState, entry: bytes, rule_id: str, lift: 
     identifier = alert_id(work.org_code, entry, rule_id, state.ordinal)
     state.revision, state.open = state.revision + 1, False
     data = msgspec.structs.replace(
-        last_alert(work, identifier).data, revision=state.revision, action="lifted", in_force=False, lift=lift, cause=work.cause
+        last_alert(work, identifier).data,
+        revision=state.revision,
+        action="lifted",
+        in_force=False,
+        lift=lift,
+        cause=work.cause,
     )
     _send(work, identifier, data)
 
@@ -139,7 +165,9 @@ def lift_of(end: End | None, cause: str, clock: int) -> Lift:
 
 def _send(work: Work, identifier: str, data: AlertData) -> None:
     body = messages.encode(
-        AlertEvent(id=f"{identifier}.{data.revision}", type=messages.ALERT_TYPE, time=work.at, subject=work.org_code, data=data)
+        AlertEvent(
+            id=f"{identifier}.{data.revision}", type=messages.ALERT_TYPE, time=work.at, subject=work.org_code, data=data
+        )
     )
     work.rows.put(alert_key(identifier), AlertRow(to=data.domain, body=body), len(body) + 60)
     work.effects.alert(data.domain, identifier, body)
@@ -147,18 +175,37 @@ def _send(work: Work, identifier: str, data: AlertData) -> None:
 
 
 def tell_notice(
-    work: Work, state: AlertState, entry: bytes, *, source: str, kind: str, rule_id: str, name_zh: str,
-    basis: tuple[BasisText, ...], evidence: tuple[Evidence, ...], entity: Entity,
-) -> None:  # fmt: skip
+    work: Work,
+    state: AlertState,
+    entry: bytes,
+    *,
+    source: str,
+    kind: str,
+    rule_id: str,
+    name_zh: str,
+    basis: tuple[BasisText, ...],
+    evidence: tuple[Evidence, ...],
+    entity: Entity,
+) -> None:
     """Give a private notice, once while its ground lasts."""
     if state.open:
         return
     state.ordinal, state.revision, state.open = state.ordinal + 1, 1, True
     identifier = alert_id(work.org_code, entry, f"{rule_id}:{kind}", state.ordinal)
     data = NoticeData(
-        notice_id=identifier, revision=1, action="raised", source=source, kind=kind, entity=entity, rule_id=rule_id,
-        rulebook=work.law.hash, name_zh=name_zh, basis=basis, evidence=evidence, cause=work.cause,
-    )  # fmt: skip
+        notice_id=identifier,
+        revision=1,
+        action="raised",
+        source=source,
+        kind=kind,
+        entity=entity,
+        rule_id=rule_id,
+        rulebook=work.law.hash,
+        name_zh=name_zh,
+        basis=basis,
+        evidence=evidence,
+        cause=work.cause,
+    )
     _send_notice(work, data)
 
 
@@ -176,7 +223,11 @@ def close_notice(work: Work, state: AlertState, entry: bytes, rule_id: str, kind
 def _send_notice(work: Work, data: NoticeData) -> None:
     body = messages.encode(
         NoticeEvent(
-            id=f"{data.notice_id}.{data.revision}", type=messages.NOTICE_TYPE, time=work.at, subject=work.org_code, data=data
+            id=f"{data.notice_id}.{data.revision}",
+            type=messages.NOTICE_TYPE,
+            time=work.at,
+            subject=work.org_code,
+            data=data,
         )
     )
     work.rows.put(alert_key(data.notice_id), AlertRow(to=data.source, body=body), len(body) + 60)

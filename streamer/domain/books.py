@@ -56,6 +56,12 @@ class Books:
             now = [counts.applied, counts.duplicate, counts.superseded]
             last = partition.reported.get(source, [0, 0, 0])
             if now != last:
-                change = dict(zip(("applied", "duplicate", "superseded"), (a - b for a, b in zip(now, last, strict=True)), strict=True))
+                change = dict(
+                    zip(
+                        ("applied", "duplicate", "superseded"),
+                        (a - b for a, b in zip(now, last, strict=True)),
+                        strict=True,
+                    )
+                )
                 partition.reported[source] = now
                 yield source, messages.encode(messages.OutcomeCounts(period_until=until, counts=change))

@@ -12,7 +12,22 @@ from streamer.domain import counters, entries
 from streamer.domain.dates import NEVER, iso, midnight
 from streamer.domain.lawbook import Law
 from streamer.domain.messages import Cause
-from streamer.domain.state import DAY_BYTES, DUE, DUE_INDEX, ENTITY_BYTES, EVENT, EXPIRY, HEAD, PARTITION, PARTITION_BYTES, Event, Head, Partition, Rows, day_key
+from streamer.domain.state import (
+    DAY_BYTES,
+    DUE,
+    DUE_INDEX,
+    ENTITY_BYTES,
+    EVENT,
+    EXPIRY,
+    HEAD,
+    PARTITION,
+    PARTITION_BYTES,
+    Event,
+    Head,
+    Partition,
+    Rows,
+    day_key,
+)
 from streamer.domain.work import Effects, Work
 
 SWEEP_ENTITIES: Final = 200  # entities settled in one piece of a sweep
@@ -31,18 +46,29 @@ def settle_due(rows: Rows, effects: Effects, partition: Partition, law: Law, ent
         on = first[0][: len(prefix) + DAY_BYTES]
         _settle_day(rows, effects, partition, law, entity, head, on)
     following = next(iter(rows.scan(prefix)), None)
-    head.next_due = NEVER if following is None else int.from_bytes(following[0][len(prefix) : len(prefix) + DAY_BYTES], "big")
+    head.next_due = (
+        NEVER if following is None else int.from_bytes(following[0][len(prefix) : len(prefix) + DAY_BYTES], "big")
+    )
     rows.put(HEAD + entity, head, 100)
 
 
-def _settle_day(rows: Rows, effects: Effects, partition: Partition, law: Law, entity: bytes, head: Head, prefix: bytes) -> None:
+def _settle_day(
+    rows: Rows, effects: Effects, partition: Partition, law: Law, entity: bytes, head: Head, prefix: bytes
+) -> None:
     ordinal = int.from_bytes(prefix[-DAY_BYTES:], "big")
     keys = [key for key, _ in rows.scan(prefix)]
     rows.delete(DUE_INDEX + day_key(ordinal) + entity)
     work = Work(
-        rows=rows, effects=effects, partition=partition, law=law, entity=entity, head=head, clock=ordinal,
-        at=midnight(ordinal), cause=Cause(CALENDAR, iso(ordinal) or ""),
-    )  # fmt: skip
+        rows=rows,
+        effects=effects,
+        partition=partition,
+        law=law,
+        entity=entity,
+        head=head,
+        clock=ordinal,
+        at=midnight(ordinal),
+        cause=Cause(CALENDAR, iso(ordinal) or ""),
+    )
     for key in keys:
         rows.delete(key)
         fact_id = key[len(prefix) :]

@@ -67,25 +67,44 @@ def _tell(work: Work, criterion: CompiledCriterion, counter: Counter, newest: Fa
     if row.effect == "notice":
         if met:
             alerts.tell_notice(
-                work, counter.alert, entry, source=row.notify or newest.source, kind=CONSIDER, rule_id=row.id,
-                name_zh=row.name_zh, basis=alerts.basis_of(row), evidence=_evidence(work, counter, newest),
+                work,
+                counter.alert,
+                entry,
+                source=row.notify or newest.source,
+                kind=CONSIDER,
+                rule_id=row.id,
+                name_zh=row.name_zh,
+                basis=alerts.basis_of(row),
+                evidence=_evidence(work, counter, newest),
                 entity=alerts.entity_of(work, None),
-            )  # fmt: skip
+            )
         else:
             alerts.close_notice(work, counter.alert, entry, row.id, CONSIDER)
         return
     if met:
         counter.alert_id = alerts.raise_alert(
-            work, counter.alert, entry, domain=row.domain, rule_id=row.id, entity=alerts.entity_of(work, None),
+            work,
+            counter.alert,
+            entry,
+            domain=row.domain,
+            rule_id=row.id,
+            entity=alerts.entity_of(work, None),
             listing=Listing(list=row.id, name_zh=row.name_zh, from_=iso(work.clock)),
             measure=MeasureRef(row.id, work.law.hash, "manage", False, row.action_zh, alerts.basis_of(row)),
-            evidence=_evidence(work, counter, newest), remedy=Remedy(objection_to="", repair_to="", exit_zh=""),
-        )  # fmt: skip
+            evidence=_evidence(work, counter, newest),
+            remedy=Remedy(objection_to="", repair_to="", exit_zh=""),
+        )
     else:
-        alerts.lift_alert(work, counter.alert, entry, row.id, Lift(cause="criterion-ended", effective_on=iso(work.clock)))
+        alerts.lift_alert(
+            work, counter.alert, entry, row.id, Lift(cause="criterion-ended", effective_on=iso(work.clock))
+        )
         counter.alert_id = ""
 
 
 def _evidence(work: Work, counter: Counter, newest: Fact) -> tuple[Evidence, ...]:
     facts = [work.fact(fact_id) or newest for fact_id in counter.facts]
-    return tuple(sorted((alerts.evidence_of(work, fact) for fact in facts), key=lambda e: (e.decided_on or "", e.document_number)))
+    return tuple(
+        sorted(
+            (alerts.evidence_of(work, fact) for fact in facts), key=lambda e: (e.decided_on or "", e.document_number)
+        )
+    )

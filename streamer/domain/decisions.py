@@ -13,7 +13,18 @@ from streamer.domain.dates import day
 from streamer.domain.keys import event_key, fact_id
 from streamer.domain.law import Authority, ListRow
 from streamer.domain.records import Record, Sanction
-from streamer.domain.state import EVENT, EVENT_BYTES, EVENT_MEMORY_DAYS, EXPIRY, EXPIRY_BYTES, MARK, End, Event, Fact, day_key
+from streamer.domain.state import (
+    EVENT,
+    EVENT_BYTES,
+    EVENT_MEMORY_DAYS,
+    EXPIRY,
+    EXPIRY_BYTES,
+    MARK,
+    End,
+    Event,
+    Fact,
+    day_key,
+)
 from streamer.domain.work import Work
 
 MAX_WITNESSES: Final = 16  # sources named with a fact; more are counted, not named
@@ -47,7 +58,9 @@ def decide(work: Work, record: Record, content: bytes, awaited: list[End]) -> Ve
     return _withdrawal(work, record, key)
 
 
-def _decision(work: Work, record: Record, content: bytes, key: str, row: Authority | None, awaited: list[End]) -> Verdict:
+def _decision(
+    work: Work, record: Record, content: bytes, key: str, row: Authority | None, awaited: list[End]
+) -> Verdict:
     problem = _problem(work, record, row)
     if problem is not None:
         return problem
@@ -168,7 +181,9 @@ def _delisting(work: Work, record: Record, key: str, row: Authority | None) -> V
     if not set(listed.listed_by) & set(row.roles):
         return refused("authority_not_competent", "/data/authority")
     end = _end_of(record, key, day(record.effective_on) or work.clock)
-    return _end_target(work, record, key, "listing" if listed.entry == "listing" else "penalty", end, delists=record.list)
+    return _end_target(
+        work, record, key, "listing" if listed.entry == "listing" else "penalty", end, delists=record.list
+    )
 
 
 def _withdrawal(work: Work, record: Record, key: str) -> Verdict:
@@ -177,12 +192,19 @@ def _withdrawal(work: Work, record: Record, key: str) -> Verdict:
 
 def _end_of(record: Record, key: str, on: int) -> End:
     return End(
-        cause=record.cause or "", authority=key, document_number=record.document_number, on=on, source=record.source,
-        event_id=record.id, version=record.version if record.type == "withdrawal" else 0,
-    )  # fmt: skip
+        cause=record.cause or "",
+        authority=key,
+        document_number=record.document_number,
+        on=on,
+        source=record.source,
+        event_id=record.id,
+        version=record.version if record.type == "withdrawal" else 0,
+    )
 
 
-def _end_target(work: Work, record: Record, key: str, kind: str | None, end: End, *, delists: str | None = None) -> Verdict:
+def _end_target(
+    work: Work, record: Record, key: str, kind: str | None, end: End, *, delists: str | None = None
+) -> Verdict:
     """End the decision that ``record.target`` names, now or when it comes."""
     target = record.target
     if target is None:

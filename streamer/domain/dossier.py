@@ -16,8 +16,22 @@ from streamer.domain.keys import event_key
 from streamer.domain.lawbook import Law
 from streamer.domain.messages import Cause
 from streamer.domain.records import Activation, AnyRecord, Origin, Record, Tick
-from streamer.domain.state import EVENT, EVENT_BYTES, EVENT_MEMORY_DAYS, EXPIRY, EXPIRY_BYTES, HEAD, MARK, PARTITION
-from streamer.domain.state import PARTITION_BYTES, Event, Head, Partition, Rows, day_key
+from streamer.domain.state import (
+    EVENT,
+    EVENT_BYTES,
+    EVENT_MEMORY_DAYS,
+    EXPIRY,
+    EXPIRY_BYTES,
+    HEAD,
+    MARK,
+    PARTITION,
+    PARTITION_BYTES,
+    Event,
+    Head,
+    Partition,
+    Rows,
+    day_key,
+)
 from streamer.domain.work import Effects, Work
 
 
@@ -91,9 +105,16 @@ class Dossier:
                 effects.refuse(record, meta.origin, "id_reused", "/id")
             return
         work = Work(
-            rows=rows, effects=effects, partition=partition, law=law, entity=entity, head=head, clock=partition.clock,
-            at=append_time(meta.append_ms), cause=Cause(record.source, record.id),
-        )  # fmt: skip
+            rows=rows,
+            effects=effects,
+            partition=partition,
+            law=law,
+            entity=entity,
+            head=head,
+            clock=partition.clock,
+            at=append_time(meta.append_ms),
+            cause=Cause(record.source, record.id),
+        )
         verdict = decisions.decide(work, record, meta.content, seen.awaited if seen else [])
         books.count(verdict.outcome)
         if verdict.outcome == "dead_lettered":
@@ -144,5 +165,3 @@ def _activate(partition: Partition, activation: Activation) -> None:
         partition.ticks = activation.ticks
         partition.clock = partition.swept = day(activation.clock)
     partition.rulebook = activation.rulebook
-
-

@@ -98,14 +98,23 @@ def settle(work: Work, fact_id: bytes, fact: Fact) -> None:
             state = fact.alerts.setdefault(rule_id, AlertState())
             open_alerts.append(
                 alerts.raise_alert(
-                    work, state, fact_id, domain=measure.domain, rule_id=rule_id, entity=alerts.entity_of(work, fact),
-                    listing=listing, measure=alerts.measure_of(work, measure),
-                    evidence=(alerts.evidence_of(work, fact),), remedy=remedy,
+                    work,
+                    state,
+                    fact_id,
+                    domain=measure.domain,
+                    rule_id=rule_id,
+                    entity=alerts.entity_of(work, fact),
+                    listing=listing,
+                    measure=alerts.measure_of(work, measure),
+                    evidence=(alerts.evidence_of(work, fact),),
+                    remedy=remedy,
                 )
-            )  # fmt: skip
+            )
     for rule_id, state in fact.alerts.items():
         if state.open and rule_id not in wanted and not rule_id.startswith(NOTICE):
-            alerts.lift_alert(work, state, fact_id, rule_id, alerts.lift_of(standing.end, standing.cause or "rule-ended", work.clock))
+            alerts.lift_alert(
+                work, state, fact_id, rule_id, alerts.lift_of(standing.end, standing.cause or "rule-ended", work.clock)
+            )
     _open(work, fact_id, fact, term if wanted else None, open_alerts)
     if before != set(work.head.open):
         work.changed = True
@@ -152,9 +161,17 @@ def _notices(work: Work, fact_id: bytes, fact: Fact, row: ListRow, lacking: list
         if live and name in lacking:
             state = fact.alerts.setdefault(NOTICE + kind, AlertState())
             alerts.tell_notice(
-                work, state, fact_id, source=fact.source, kind=kind, rule_id=row.id, name_zh=row.name_zh,
-                basis=alerts.basis_of(row), evidence=(alerts.evidence_of(work, fact),), entity=alerts.entity_of(work, fact),
-            )  # fmt: skip
+                work,
+                state,
+                fact_id,
+                source=fact.source,
+                kind=kind,
+                rule_id=row.id,
+                name_zh=row.name_zh,
+                basis=alerts.basis_of(row),
+                evidence=(alerts.evidence_of(work, fact),),
+                entity=alerts.entity_of(work, fact),
+            )
         elif state is not None:
             alerts.close_notice(work, state, fact_id, row.id, kind)
 
@@ -164,5 +181,10 @@ def _open(work: Work, fact_id: bytes, fact: Fact, term: Span | None, identifiers
         work.head.open.pop(fact_id, None)
     else:
         work.head.open[fact_id] = Open(
-            fact.list_id or "", work.law.authority_name(fact.authority), fact.document_number, term.first, term.last, identifiers
+            fact.list_id or "",
+            work.law.authority_name(fact.authority),
+            fact.document_number,
+            term.first,
+            term.last,
+            identifiers,
         )

@@ -83,7 +83,9 @@ class Measure(Row, frozen=True, kw_only=True, omit_defaults=True):
     discretionary: bool
     action_zh: str
     applied_by: str = ""
-    target: str = "organisation"  # never a person: that needs a row of its own kind and a decision that names the person
+    target: str = (
+        "organisation"  # never a person: that needs a row of its own kind and a decision that names the person
+    )
     longest: str = ""  # in words
     objection_suspends: bool = False  # 行政复议法 42, 行政诉讼法 56: only a stay suspends
 

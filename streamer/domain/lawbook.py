@@ -84,7 +84,11 @@ class Law:
     def list_of_penalty(self, record: Record, roles: tuple[str, ...], clock: int) -> ListRow | None:
         """The list whose row says that this penalty itself is the entry, if any (e.g. government procurement)."""
         for row, when in self._entries:
-            if in_force(row, clock) and set(row.listed_by) & set(roles) and when.evaluate(decision_variables(record, roles)):
+            if (
+                in_force(row, clock)
+                and set(row.listed_by) & set(roles)
+                and when.evaluate(decision_variables(record, roles))
+            ):
                 return row
         return None
 

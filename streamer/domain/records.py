@@ -28,6 +28,14 @@ class Origin(NamedTuple):
     def __str__(self) -> str:
         return f"{self.topic}|{self.partition}|{self.offset}|{self.party}|{self.parties}"
 
+    @property
+    def event(self) -> tuple[str, int, int]:
+        return (self.topic, self.partition, self.offset)
+
+    @property
+    def item(self) -> tuple[str, int, int, int]:
+        return (self.topic, self.partition, self.offset, self.party)
+
     @classmethod
     def parse(cls, text: str) -> Origin:
         """Raises ValueError when ``text`` is not five fields joined by ``|``."""

@@ -34,7 +34,17 @@ class Work:
     __slots__ = ("at", "cause", "changed", "clock", "effects", "entity", "head", "law", "org_code", "partition", "rows")
 
     def __init__(
-        self, *, rows: Rows, effects: Effects, partition: Partition, law: Law, entity: bytes, head: Head, clock: int, at: str, cause: Cause
+        self,
+        *,
+        rows: Rows,
+        effects: Effects,
+        partition: Partition,
+        law: Law,
+        entity: bytes,
+        head: Head,
+        clock: int,
+        at: str,
+        cause: Cause,
     ) -> None:
         self.rows, self.effects, self.partition, self.law = rows, effects, partition, law
         self.entity, self.org_code, self.head = entity, entity.decode(), head
@@ -46,7 +56,13 @@ class Work:
         return fact
 
     def put_fact(self, fact_id: bytes, fact: Fact) -> None:
-        size = 150 + 3 * len(fact.document_number) + 3 * len(fact.name or "") + 20 * len(fact.witnesses) + 40 * len(fact.alerts)
+        size = (
+            150
+            + 3 * len(fact.document_number)
+            + 3 * len(fact.name or "")
+            + 20 * len(fact.witnesses)
+            + 40 * len(fact.alerts)
+        )
         self.rows.put(FACT + self.entity + fact_id, fact, size)
 
     def due(self, ordinal: int, fact_id: bytes) -> None:
@@ -63,7 +79,9 @@ class Work:
             head.version += 1
             head.changed_at = self.at
             self.effects.status(self.org_code, status_body(self.org_code, head))
-        self.rows.put(HEAD + self.entity, head, 80 + 3 * len(head.name or "") + 160 * len(head.open) + 200 * len(head.counters))
+        self.rows.put(
+            HEAD + self.entity, head, 80 + 3 * len(head.name or "") + 160 * len(head.open) + 200 * len(head.counters)
+        )
 
 
 def status_body(org_code: str, head: Head) -> bytes:

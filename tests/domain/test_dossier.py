@@ -6,7 +6,18 @@ import pytest
 
 from streamer.domain.messages import decode_status
 from streamer.domain.records import AuthorityRef, Party, Sanction, Target
-from tests.domain.world import MARKET, START, TAX, World, delisting, fine, listing, penalty, record, rulebook, withdrawal
+from tests.domain.world import (
+    MARKET,
+    START,
+    TAX,
+    World,
+    delisting,
+    fine,
+    listing,
+    penalty,
+    rulebook,
+    withdrawal,
+)
 
 TAX_MEASURES = {"tax.procurement", "tax.qualification", "tax.supervision"}
 PROC_MEASURES = {"proc.procurement", "proc.qualification", "proc.supervision"}
@@ -34,7 +45,10 @@ def test_delisting_lifts_and_the_lift_stands_alone() -> None:
     assert last.listing.document_number == "税列〔2026〕1号"
 
 
-@pytest.mark.parametrize("end", [delisting(), withdrawal("税列〔2026〕1号", "listing"), withdrawal("x", "listing", target=Target(id=listing().id))])
+@pytest.mark.parametrize(
+    "end",
+    [delisting(), withdrawal("税列〔2026〕1号", "listing"), withdrawal("x", "listing", target=Target(id=listing().id))],
+)
 def test_an_end_before_its_decision_waits_for_it(end: object) -> None:
     early, late = World(), World()
     early.send(end)  # type: ignore[arg-type]
@@ -64,7 +78,12 @@ def test_a_later_delisting_waits_for_its_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "kind"), [("notice_served_on", "notice-not-served"), ("published_on", "not-published"), ("remedies_closed", "remedies-open")]
+    ("field", "kind"),
+    [
+        ("notice_served_on", "notice-not-served"),
+        ("published_on", "not-published"),
+        ("remedies_closed", "remedies-open"),
+    ],
 )
 def test_an_incomplete_listing_restricts_nothing_and_tells_its_source(field: str, kind: str) -> None:
     world = World()
@@ -95,17 +114,22 @@ def test_a_touched_entity_settles_what_is_due_before_the_record() -> None:
         world = World()
         world.send(listing(until="2026-01-20"))
         world.tick("2026-02-01", sweep=sweep)
-        world.send(penalty("别〔2026〕9号"))
+        world.send(listing(version=2, until="2027-01-01"))  # it stood again, after it had ended
         world.replay.finish()
         return [body for _, _, body in world.replay.effects.alerts], world.replay.rows[0].raw
 
     assert run(sweep=True) == run(sweep=False)
+    assert len(run(sweep=False)[0]) == 9
 
 
 def test_a_procurement_penalty_is_the_entry_only_where_the_row_says_so() -> None:
     world = World()
     world.send(penalty("一", sanctions=fine(2_999_999)))
-    world.send(penalty("二", sanctions=fine(10_000_000_000), authority=AuthorityRef(code=MARKET), source="market", domain="market"))
+    world.send(
+        penalty(
+            "二", sanctions=fine(10_000_000_000), authority=AuthorityRef(code=MARKET), source="market", domain="market"
+        )
+    )
     world.send(penalty("三", sanctions=fine(3_000_000), decided_on=None))
     assert world.said == []
     world.send(penalty("四", sanctions=(Sanction("procurement-ban", 0, "2026-01-02", "2027-01-02"),)))
@@ -137,7 +161,15 @@ def test_resend_duplicate_reuse_and_witness_are_told_apart() -> None:
     world.send(listing(until="2027-01-01"))  # the id with other content
     world.send(listing(source="market"))  # a second department
     world.send(listing(id="another"))  # the same under another id
-    assert world.books() == {"resent": 1, "control": 1, "applied": 2, "duplicate": 2, "superseded": 0, "dead_lettered": 1, "witness": 1}
+    assert world.books() == {
+        "resent": 1,
+        "control": 1,
+        "applied": 2,
+        "duplicate": 2,
+        "superseded": 0,
+        "dead_lettered": 1,
+        "witness": 1,
+    }
     assert [reason for _, reason, _ in world.replay.effects.refused] == ["id_reused"]
     assert len(world.said) == 3
     assert before[b"h" + b"TTTT99001"] == world.replay.rows[0].raw[b"h" + b"TTTT99001"]
@@ -164,7 +196,12 @@ def test_versions_supersede_and_amend() -> None:
         (penalty(conduct="loan.evade"), "conduct_not_in_catalogue"),
         (penalty(conduct="no.such"), "conduct_not_in_catalogue"),
         (delisting(authority=AuthorityRef(code=MARKET)), "authority_not_competent"),
-        (withdrawal("x", "penalty", target=Target(document_number="x", kind="penalty", authority=AuthorityRef(code=MARKET))), "target_of_other_authority"),
+        (
+            withdrawal(
+                "x", "penalty", target=Target(document_number="x", kind="penalty", authority=AuthorityRef(code=MARKET))
+            ),
+            "target_of_other_authority",
+        ),
     ],
 )
 def test_dated_rows_refuse_with_a_reason(item: object, reason: str) -> None:

@@ -9,11 +9,14 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.domain.records import Record, Target
+from streamer.domain.records import Party, Record, Target
 from streamer.domain.state import Codec
 from tests.domain.world import World, delisting, fine, listing, penalty, withdrawal
 
-RUNNING = ("food.three", "quality.two")  # what crosses a threshold depends on the order; where it stands at the end does not
+RUNNING = (
+    "food.three",
+    "quality.two",
+)  # what crosses a threshold depends on the order; where it stands at the end does not
 DAYS = ("2026-01-20", "2026-02-10", "2026-06-01", "2027-01-15")
 
 
@@ -25,7 +28,8 @@ def chains(draw: st.DrawFn) -> list[list[Record]]:
         name = f"税列〔2026〕{number}号"
         until = draw(st.sampled_from([None, "2026-01-25", "2026-05-01"]))
         begins = draw(st.sampled_from(["2026-01-03", "2026-02-01"]))
-        first = listing(name, until=until, effective_on=begins, id=f"l{number}")
+        party = Party("TTTT99001", name=f"测试省第{draw(st.integers(1, 3))}有限公司")
+        first = listing(name, until=until, effective_on=begins, id=f"l{number}", party=party)
         end = draw(
             st.sampled_from(
                 [
@@ -46,11 +50,20 @@ def chains(draw: st.DrawFn) -> list[list[Record]]:
         stories.append(story)
     for number in range(draw(st.integers(0, 5))):
         domain = draw(st.sampled_from(["quality", "food-drug", "procurement"]))
-        item = penalty(f"罚{number}", domain=domain, sanctions=fine(draw(st.sampled_from([1, 3_000_000]))), id=f"p{number}")
+        item = penalty(
+            f"罚{number}", domain=domain, sanctions=fine(draw(st.sampled_from([1, 3_000_000]))), id=f"p{number}"
+        )
         story = [item]
         if draw(st.booleans()):
             story.append(
-                withdrawal(f"罚{number}", "penalty", f"撤罚{number}", authority=item.authority, source="finance", id=f"wp{number}")
+                withdrawal(
+                    f"罚{number}",
+                    "penalty",
+                    f"撤罚{number}",
+                    authority=item.authority,
+                    source="finance",
+                    id=f"wp{number}",
+                )
             )
         stories.append(story)
     return stories
@@ -90,7 +103,9 @@ def summary(world: World) -> dict[str, Any]:
         row = codec.decode(key, raw)
         if key[:1] == b"h":
             row = {**msgspec.structs.asdict(row), "version": 0, "open": sorted(row.open), "next_due": 0}
-            row["counters"] = {k: (c.count, c.amount_fen, sorted(c.facts), c.alert.open) for k, c in row["counters"].items() if c.count}
+            row["counters"] = {
+                k: (c.count, c.amount_fen, sorted(c.facts), c.alert.open) for k, c in row["counters"].items() if c.count
+            }
         elif key[:1] == b"e":
             row = (row.outcome, row.fact, row.content)
         elif key[:1] in b"pa":
@@ -102,7 +117,11 @@ def summary(world: World) -> dict[str, Any]:
         if a.measure.rule_id not in RUNNING
     )
     books = world.books()
-    return {"dossier": dossier, "said": said, "books": [books.get(n, 0) for n in ("applied", "superseded", "dead_lettered", "witness")]}
+    return {
+        "dossier": dossier,
+        "said": said,
+        "books": [books.get(n, 0) for n in ("applied", "superseded", "dead_lettered", "witness")],
+    }
 
 
 @given(st.data())
@@ -113,7 +132,9 @@ def test_the_order_of_independent_events_changes_nothing(data: st.DataObject) ->
     plain = run(stories, steps, cuts, {})
     order = data.draw(st.permutations(steps))
     noise = data.draw(
-        st.dictionaries(st.integers(0, len(steps) - 1), st.tuples(st.sampled_from(["resend", "duplicate"]), st.integers(0, 50)))
+        st.dictionaries(
+            st.integers(0, len(steps) - 1), st.tuples(st.sampled_from(["resend", "duplicate"]), st.integers(0, 50))
+        )
     )
     mixed = run(stories, order, cuts, noise)
     assert summary(mixed) == summary(plain)
@@ -126,7 +147,9 @@ def test_ticks_anywhere_and_repeats_change_nothing(data: st.DataObject) -> None:
     order = data.draw(st.permutations([number for number, story in enumerate(stories) for _ in story]))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(order)), min_size=len(DAYS), max_size=len(DAYS))))
     noise = data.draw(
-        st.dictionaries(st.integers(0, len(order) - 1), st.tuples(st.sampled_from(["resend", "duplicate"]), st.integers(0, 50)))
+        st.dictionaries(
+            st.integers(0, len(order) - 1), st.tuples(st.sampled_from(["resend", "duplicate"]), st.integers(0, 50))
+        )
     )
     assert summary(run(stories, order, cuts, noise)) == summary(run(stories, order, cuts, {}))
 
@@ -136,7 +159,9 @@ def test_every_item_has_one_outcome(data: st.DataObject) -> None:
     stories = data.draw(chains())
     order = data.draw(st.permutations([number for number, story in enumerate(stories) for _ in story]))
     noise = data.draw(
-        st.dictionaries(st.integers(0, len(order) - 1), st.tuples(st.sampled_from(["resend", "duplicate"]), st.integers(0, 50)))
+        st.dictionaries(
+            st.integers(0, len(order) - 1), st.tuples(st.sampled_from(["resend", "duplicate"]), st.integers(0, 50))
+        )
     )
     world = run(stories, order, [0] * len(DAYS), noise)
     books = world.books()

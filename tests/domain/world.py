@@ -18,7 +18,17 @@ from streamer.domain.law import (
     Rulebook,
     Term,
 )
-from streamer.domain.records import Activation, AuthorityRef, Origin, Party, Record, Sanction, Target, Tick, encode_record
+from streamer.domain.records import (
+    Activation,
+    AuthorityRef,
+    Origin,
+    Party,
+    Record,
+    Sanction,
+    Target,
+    Tick,
+    encode_record,
+)
 from streamer.domain.replay import Replay
 
 TAX, FINANCE, MARKET, FOOD = "11449900TTTT00022E", "11449900TTTT000309", "11449900TTTT000496", "11449900TTTT00073N"
@@ -31,7 +41,15 @@ COMMON = {"valid_from": "2020-01-01", "basis": BASIS, "status": "signed"}
 def rulebook(status: str = "signed") -> Rulebook:
     common = {**COMMON, "status": status}
     measures = [
-        Measure(id=f"{name}.{domain}", list=listed, domain=domain, class_=kind, discretionary=kind != "restrict", action_zh="措施", **common)
+        Measure(
+            id=f"{name}.{domain}",
+            list=listed,
+            domain=domain,
+            class_=kind,
+            discretionary=kind != "restrict",
+            action_zh="措施",
+            **common,
+        )
         for name, listed in (("tax", "tax.major-dishonest"), ("proc", "procurement.serious"))
         for domain, kind in (("procurement", "restrict"), ("qualification", "restrict"), ("supervision", "manage"))
     ]
@@ -50,25 +68,47 @@ def rulebook(status: str = "signed") -> Rulebook:
         ),
         lists=(
             ListRow(
-                id="tax.major-dishonest", name_zh="重大税收违法失信主体（测试）", listed_by=("tax",), grounds=(Ground("tax.evasion", "偷税"),),
-                requires=("notice_served_on", "published_on", "remedies_closed"), term=Term(3, "published_on"), **common,
+                id="tax.major-dishonest",
+                name_zh="重大税收违法失信主体（测试）",
+                listed_by=("tax",),
+                grounds=(Ground("tax.evasion", "偷税"),),
+                requires=("notice_served_on", "published_on", "remedies_closed"),
+                term=Term(3, "published_on"),
+                **common,
             ),
             ListRow(
-                id="procurement.serious", name_zh="政府采购严重违法（测试）", listed_by=("finance",), entry="penalty",
-                entry_when="fine_fen >= 3000000 || ban_days >= 365", term=Term(3, "decided_on"), **common,
+                id="procurement.serious",
+                name_zh="政府采购严重违法（测试）",
+                listed_by=("finance",),
+                entry="penalty",
+                entry_when="fine_fen >= 3000000 || ban_days >= 365",
+                term=Term(3, "decided_on"),
+                **common,
             ),
         ),
         measures=tuple(measures),
         supervision=(
             Criterion(
-                id="food.three", name_zh="一年三次", when='domain == "food-drug"', met="count >= 3", window_days=365, notify="drug", **common
+                id="food.three",
+                name_zh="一年三次",
+                when='domain == "food-drug"',
+                met="count >= 3",
+                window_days=365,
+                notify="drug",
+                **common,
             ),
             Criterion(
-                id="quality.two", name_zh="一年两次", when='domain == "quality"', met="count >= 2", window_days=365, effect="manage",
-                action_zh="增加检查频次", **common,
+                id="quality.two",
+                name_zh="一年两次",
+                when='domain == "quality"',
+                met="count >= 2",
+                window_days=365,
+                effect="manage",
+                action_zh="增加检查频次",
+                **common,
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 def record(kind: str, number: str, **fields: object) -> Record:
@@ -82,16 +122,20 @@ def record(kind: str, number: str, **fields: object) -> Record:
         "document_number": number,
         "party": Party(ORG, name="测试省第一有限公司"),
     }
-    if kind.startswith("decision") or kind.startswith("document"):
+    if kind.startswith(("decision", "document")):
         values["decided_on"] = "2026-01-02"
     return Record(**{**values, **fields})  # type: ignore[arg-type]
 
 
 def listing(number: str = "税列〔2026〕1号", **fields: object) -> Record:
     values: dict[str, object] = {
-        "list": "tax.major-dishonest", "ground": "tax.evasion", "notice_served_on": "2026-01-02", "published_on": "2026-01-03",
-        "effective_on": "2026-01-03", "remedies_closed": True,
-    }  # fmt: skip
+        "list": "tax.major-dishonest",
+        "ground": "tax.evasion",
+        "notice_served_on": "2026-01-02",
+        "published_on": "2026-01-03",
+        "effective_on": "2026-01-03",
+        "remedies_closed": True,
+    }
     return record("decision.listing", number, **{**values, **fields})
 
 
@@ -106,8 +150,11 @@ def fine(amount_fen: int) -> tuple[Sanction, ...]:
 
 def delisting(of: str = "税列〔2026〕1号", number: str = "税移〔2026〕1号", **fields: object) -> Record:
     values: dict[str, object] = {
-        "list": "tax.major-dishonest", "target": Target(document_number=of), "cause": "performed", "effective_on": "2026-01-04",
-    }  # fmt: skip
+        "list": "tax.major-dishonest",
+        "target": Target(document_number=of),
+        "cause": "performed",
+        "effective_on": "2026-01-04",
+    }
     return record("decision.delisting", number, **{**values, **fields})
 
 
