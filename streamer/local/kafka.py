@@ -33,6 +33,8 @@ JVM_OPTIONS: Final = (
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:ErrorFile=java-error.log",
     "-Djava.awt.headless=true",
+    "--sun-misc-unsafe-memory-access=allow",  # Java warns of what Kafka 4 does to unmap files
+    "--enable-native-access=ALL-UNNAMED",  # and of zstd and snappy
 )
 TOOL_OPTIONS: Final = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
@@ -142,7 +144,7 @@ def _environment() -> dict[str, str]:
 
 
 async def wait_ready(paths: Paths, state: State) -> None:
-    """Return when the cluster itself lists all nodes as alive. Raises StreamerError when a node dies or time is up."""
+    """Return when every node answers and is in the cluster. Raises StreamerError when a node dies or time is up."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     while len(await alive(state)) < len(state.brokers):
         for broker in state.brokers:
@@ -163,31 +165,33 @@ def _failed(paths: Paths, broker: Broker, how: str) -> StreamerError:
 
 
 async def alive(state: State) -> set[int]:
-    """The node ids that the cluster names when asked; empty when nobody answers."""
-    if not await asyncio.to_thread(_listens, state):
-        return set()
-    return await ask(bootstrap_servers(state))
+    """The nodes that answer and, asked themselves, know themselves to be in the cluster.
 
+    Each is asked itself: the others believe in a killed node until its session times out.
+    """
 
-def _listens(state: State) -> bool:
-    """Whether any node's port is open: a question that costs nothing, before the one that logs when it fails."""
-    return any(not processes.port_is_free(broker.port) for broker in state.brokers)
+    async def lives(broker: Broker) -> bool:
+        if await asyncio.to_thread(processes.port_is_free, broker.port):
+            return False  # costs nothing, and the client would log an error
+        return broker.node_id in await ask(f"{HOST}:{broker.port}")
+
+    answers = await asyncio.gather(*(lives(broker) for broker in state.brokers))
+    return {broker.node_id for broker, answered in zip(state.brokers, answers, strict=True) if answered}
 
 
 async def ask(servers: str) -> set[int]:
-    """Ask a cluster for its live brokers; empty when it does not answer."""
-    from aiokafka.admin import AIOKafkaAdminClient
+    """Ask the first of ``servers`` that answers for the live brokers (a metadata request); empty when none does."""
+    from aiokafka.client import AIOKafkaClient
     from aiokafka.errors import KafkaError
 
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    client = AIOKafkaClient(bootstrap_servers=servers, request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
-        await admin.start()
-        cluster = await admin.describe_cluster()
-        return {node["node_id"] for node in cluster["brokers"]}
+        await client.bootstrap()
+        return {node.nodeId for node in client.cluster.brokers()}
     except (KafkaError, OSError, TimeoutError):
         return set()
     finally:
-        await admin.close()
+        await client.close()
 
 
 def pid(node_id: int = 1, home: Path | None = None) -> int | None:

@@ -69,6 +69,7 @@ async def up(paths: Paths, state: State, say: Say) -> None:
         if not (paths.postgres / "PG_VERSION").exists():
             say("creating a PostgreSQL database")
             await asyncio.to_thread(_create, paths, server)
+        await _clear_pid_file(paths)
         say("starting PostgreSQL")
         server.process = _spawn(paths, server)
         save(paths, state)
@@ -109,6 +110,22 @@ def _create(paths: Paths, server: Postgres) -> None:
             todo="see what it says; or use a PostgreSQL of your own: set DATABASE_URL",
         )
     new.rename(paths.postgres)
+
+
+async def _clear_pid_file(paths: Paths) -> None:
+    """Remove what a killed server left, once none of its processes lives (they end by themselves).
+
+    The server would refuse to start while the old pid exists, and a killed process whose parent never asks does, for ever.
+    """
+    pid_file = paths.postgres / "postmaster.pid"
+    if not pid_file.exists() or not Path("/proc/self/cwd").exists():
+        return
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while processes.working_in(paths.postgres):
+        if time.monotonic() > deadline:
+            return  # it is for the server to say which
+        await asyncio.sleep(POLL_S)
+    pid_file.unlink(missing_ok=True)
 
 
 def _spawn(paths: Paths, server: Postgres) -> processes.Process:

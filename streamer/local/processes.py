@@ -120,6 +120,18 @@ def _born_by_ps(pid: int) -> str | None:
     return None if not state or state.startswith("Z") else started.strip()
 
 
+def working_in(folder: Path) -> list[int]:
+    """The living processes whose working directory is ``folder`` (needs /proc)."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "cwd").readlink() == folder and _born(int(entry.name)):
+                found.append(int(entry.name))
+        except OSError:
+            continue  # gone, or somebody else's
+    return found
+
+
 def tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
     """The end of a server's log, indented, for an error message."""
     try:
