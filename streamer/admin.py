@@ -105,8 +105,9 @@ async def apply(bootstrap: str, wanted: Sequence[catalog.Topic], *, partitions: 
     async with connect(bootstrap) as client:
         found = await _plan(client, wanted, partitions, replication)
         if found.refused:
+            first, more = found.refused[0], len(found.refused) - 1
             raise AdminError(
-                "; ".join(f"{c.topic}: {c.refused}" for c in found.refused),
+                f"{first.topic} {first.refused}" + (f" ({more} more like it)" if more else ""),
                 where=bootstrap,
                 todo="keep the number, or build a new cluster and publish into it again",
             )
