@@ -71,16 +71,24 @@ class PostgresWriter:
         self._queue: deque[_Waiter] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    async def write(self, batch: Batch) -> None:
-        """Return when ``batch`` is durable, however long that takes. Raises SinkDataError, SinkConfigurationError."""
+    def submit(self, batch: Batch) -> asyncio.Future[None]:
+        """Start writing ``batch`` with the next transaction; done when it is durable, however long that takes.
+
+        The future raises SinkDataError or SinkConfigurationError. Memory is the caller's to bound.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not len(batch):
             self.messages += batch.messages
-            return
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            done.set_result(None)
+            return done
         self._queue.append(_Waiter(batch, done))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain(), name="postgres-writer")
-        await done
+        return done
+
+    async def write(self, batch: Batch) -> None:
+        """Submit and wait. Raises SinkDataError, SinkConfigurationError."""
+        await self.submit(batch)
 
     async def close(self) -> None:
         """Give up what is not written yet (its offsets are not moved) and close the connection."""
