@@ -94,8 +94,9 @@ def _record(message: _Message) -> tuple[Row, ...]:
         return ()
     party = record.party
     _same(message.key, party.org_code, "party.org_code")
-    origin = Origin.parse(_header(message, HEADER_ORIGIN).decode())
-    content_hash = _header(message, HEADER_HASH)
+    headers = dict(message.headers)
+    origin = Origin.parse(_header(headers, HEADER_ORIGIN).decode())
+    content_hash = _header(headers, HEADER_HASH)
     sealed = None if record.sealed is None else _unsealed_text(record.sealed)
     appended_at = datetime.fromtimestamp(message.timestamp_ms / 1000, UTC)
     source, event_id = _text(record.source), _text(record.id)
@@ -242,11 +243,10 @@ def _decoder(topic: str) -> tuple[str, Decoder | None]:
     return family, DECODERS.get(family)
 
 
-def _header(message: _Message, name: str) -> bytes:
-    for header, value in message.headers:
-        if header == name:
-            return value
-    raise _ContractError(f"header {name!r} is missing")
+def _header(headers: dict[str, bytes], name: str) -> bytes:
+    if (value := headers.get(name)) is None:
+        raise _ContractError(f"header {name!r} is missing")
+    return value
 
 
 def _same(key: str, expected: str, field: str) -> None:

@@ -54,6 +54,7 @@ _BY_SQLSTATE: Final = {
     "25006": Verdict.AWAY,  # read-only: a standby, or a fail-over under way
     "25P03": Verdict.AWAY,  # idle in transaction for too long
     "57P04": Verdict.CONFIGURATION,  # database dropped
+    "26": Verdict.AWAY,  # a prepared statement is gone: a pooler gave another session
     "55": Verdict.RETRY,  # lock not available
     "40": Verdict.RETRY,  # deadlock, serialisation
     "08": Verdict.AWAY,  # connection
