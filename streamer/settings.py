@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from streamer import local
 from streamer.errors import ConfigurationError
 
 SEAL_KEY_BYTES: Final = 32
@@ -35,6 +36,7 @@ class Settings:
     instance: str | None
     metrics_port: int
     session_timeout_s: float
+    accept_loss: bool
     environment: Mapping[str, str]
 
     @classmethod
@@ -53,6 +55,7 @@ class Settings:
             instance=env.get("STREAMER_INSTANCE") or None,
             metrics_port=_integer(env, "STREAMER_METRICS_PORT", 0, 0, 65_535),
             session_timeout_s=_integer(env, "STREAMER_SESSION_TIMEOUT_S", 10, 6, 300),
+            accept_loss=env.get("STREAMER_ACCEPT_LOSS") == "1",
             environment=env,
         )
 
@@ -60,48 +63,40 @@ class Settings:
         """The broker addresses: given, or those of the local servers when they run."""
         if self.bootstrap_servers:
             return self.bootstrap_servers
-        from streamer.local import addresses
-
-        found = addresses(self.home).bootstrap_servers
-        if not found:
-            raise ConfigurationError("no Kafka: set KAFKA_BOOTSTRAP_SERVERS, or start one with `streamer local up`")
-        return found
+        found = local.find(self.home)
+        if found is None:
+            raise ConfigurationError(
+                "no Kafka", todo="set KAFKA_BOOTSTRAP_SERVERS, or start one with `streamer local up`"
+            )
+        return found.bootstrap_servers
 
     def require_database(self) -> str:
         """The database URL: given, or that of the local servers when they run."""
         if self.database_url:
             return self.database_url
-        from streamer.local import addresses
+        found = local.find(self.home)
+        if found is None or not found.database_url:
+            raise ConfigurationError("no PostgreSQL", todo="set DATABASE_URL, or start one with `streamer local up`")
+        return found.database_url
 
-        found = addresses(self.home).database_url
-        if not found:
-            raise ConfigurationError("no Postgres: set DATABASE_URL, or start one with `streamer local up`")
-        return found
-
-    def seal_key(self, *, create: bool = False) -> bytes:
-        """The 32-byte key that seals personal and free text: STREAMER_SEAL_KEY (hex), STREAMER_SEAL_KEY_FILE, or the file
-        ``seal.key`` in ``home``, which ``create`` makes for local use (mode 0600)."""
+    def seal_key(self) -> bytes:
+        """The 32-byte key that seals personal and free text: STREAMER_SEAL_KEY (hex), STREAMER_SEAL_KEY_FILE, or, with the
+        local servers only, the file ``seal.key`` in ``home``, made when it is missing (mode 0600)."""
         text = self.environment.get("STREAMER_SEAL_KEY", "")
-        path = Path(self.environment.get("STREAMER_SEAL_KEY_FILE") or self.home / "seal.key")
-        if not text:
-            if not path.exists():
-                if not create:
-                    raise ConfigurationError(
-                        "no seal key: set STREAMER_SEAL_KEY (64 hex digits) or STREAMER_SEAL_KEY_FILE;"
-                        " `streamer local up` makes one for local use"
-                    )
-                path.parent.mkdir(parents=True, exist_ok=True)
-                descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-                with os.fdopen(descriptor, "w") as file:
-                    file.write(secrets.token_hex(SEAL_KEY_BYTES))
-            text = path.read_text().strip()
+        given = self.environment.get("STREAMER_SEAL_KEY_FILE")
+        if not text and given:
+            text = Path(given).read_text()
+        if not text and self.bootstrap_servers is None:
+            text = _local_key(self.home / "seal.key")
         try:
             key = bytes.fromhex(text)
         except ValueError:
             key = b""
         if len(key) != SEAL_KEY_BYTES:
             raise ConfigurationError(
-                f"the seal key is not {2 * SEAL_KEY_BYTES} hex digits: make one with `openssl rand -hex 32`"
+                "no seal key" if not text else f"the seal key is not {2 * SEAL_KEY_BYTES} hex digits",
+                where="STREAMER_SEAL_KEY, or the file that STREAMER_SEAL_KEY_FILE names",
+                todo="make one with `openssl rand -hex 32`, keep it, and give the same to every worker",
             )
         return key
 
@@ -121,3 +116,18 @@ def _integer(env: Mapping[str, str], name: str, default: int, least: int, most: 
     if not text.isdecimal() or not least <= int(text) <= most:
         raise ConfigurationError(f"{name} is not a whole number from {least} to {most}")
     return int(text)
+
+
+def _local_key(path: Path) -> str:
+    """The key in ``path``, made when missing; whole or not at all, whoever else is making it."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_hex(SEAL_KEY_BYTES))
+        try:
+            os.link(draft, path)
+        except FileExistsError:  # another worker was quicker: its key it is
+            pass
+        draft.unlink()
+    return path.read_text()

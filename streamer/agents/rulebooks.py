@@ -1,0 +1,59 @@
+"""The rulebooks of ``credit.rulebook``, by hash: a read-only look-up that waits until the version it is asked for is there.
+
+Not for: publishing them (``streamer topics apply``, ``streamer rules activate``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from streamer import kafka_io
+from streamer.domain.law import Rulebook, decode_rulebook
+from streamer.domain.lawbook import Law
+
+TOPIC: Final = "credit.rulebook"
+POLL_S: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Rulebooks:
+    """Compiled rulebooks; ``law`` never waits, ``ensure`` does."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._laws: dict[str, Law] = {}
+
+    def law(self, rulebook: str) -> Law:
+        """Raises KeyError for a version that ``load`` or ``ensure`` has not brought."""
+        return self._laws[rulebook]
+
+    async def load(self) -> None:
+        """Read every version that is in the topic now."""
+        async for message in kafka_io.read_all(self._bootstrap, [TOPIC]):
+            key = (message.key or b"").decode()
+            if message.value is not None and key not in self._laws:
+                self._laws[key] = Law(decode_rulebook(message.value), key)
+
+    async def ensure(self, rulebook: str) -> None:
+        """Wait until the version is there: a record that activates it may be read before the rulebook itself is."""
+        told = False
+        while rulebook not in self._laws:
+            await self.load()
+            if rulebook in self._laws:
+                return
+            if not told:
+                log.warning("rulebook %s is activated but not yet in %s: waiting", rulebook, TOPIC)
+                told = True
+            await asyncio.sleep(POLL_S)
+
+
+async def read_rulebooks(bootstrap: str) -> dict[str, Rulebook]:
+    """Every version in the topic, by hash."""
+    return {
+        (message.key or b"").decode(): decode_rulebook(message.value)
+        async for message in kafka_io.read_all(bootstrap, [TOPIC])
+        if message.value is not None
+    }

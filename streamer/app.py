@@ -1,0 +1,74 @@
+"""The roles as processes: which agent, which table, which topics, with what settings. ``python -m streamer.app ROLE`` runs one.
+
+Not for: restarting (``streamer worker`` supervises) or deciding anything. Each role is its own Faust app, consumer group, state
+folder and process, so that one role's trouble is its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Final
+
+from streamer.agents import dossier, intake, sink
+from streamer.agents.rulebooks import Rulebooks
+from streamer.domain.sealing import Sealer
+from streamer.engine import EngineApp, EngineSettings, run
+from streamer.errors import ConfigurationError
+from streamer.rulebook import sources
+from streamer.settings import ALERT_DOMAINS, Settings
+
+ROLES: Final = ("intake", "dossier", "sink")
+
+
+def engine_settings(settings: Settings, role: str) -> EngineSettings:
+    """The engine's settings of a role's process."""
+    return EngineSettings(
+        app_id=settings.app_id(role),
+        bootstrap_servers=settings.require_bootstrap(),
+        state_dir=settings.state_dir(role),
+        instance_id=f"{role}-{settings.instance}" if settings.instance else None,
+        session_timeout_s=settings.session_timeout_s,
+        metrics_port=settings.metrics_port,
+        accept_loss=settings.accept_loss,
+    )
+
+
+def build(role: str, settings: Settings) -> EngineApp:
+    """The app of a role, ready to run. Raises ConfigurationError for what a restart cannot mend."""
+    if role not in ROLES:
+        raise ConfigurationError(f"no role {role!r}", todo=f"use one of {', '.join(ROLES)}")
+    app = EngineApp(engine_settings(settings, role))
+    known = sources(settings.sources)
+    names = [source.id for source in known]
+    if role == "intake":
+        intake.register(app, sources=known, sealer=Sealer(settings.seal_key()))
+    elif role == "dossier":
+        rulebooks = Rulebooks(settings.require_bootstrap())
+        asyncio.run(rulebooks.load())
+        dossier.register(
+            app,
+            rulebooks=rulebooks,
+            sealer=Sealer(settings.seal_key()),
+            sources=names,
+            domains=ALERT_DOMAINS,
+            partitions=settings.partitions,
+        )
+    else:
+        sink.register(app, dsn=settings.require_database(), sources=names, domains=ALERT_DOMAINS)
+    return app
+
+
+def main(argv: list[str]) -> None:
+    """Run one role until it is told to stop; exits with the engine's codes."""
+    role = argv[0] if argv else ""
+    try:
+        app = build(role, Settings.from_env())
+    except ConfigurationError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    run(app)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,46 @@
+"""``streamer worker``: run roles as processes, start them again when they end, stop on what a restart cannot mend.
+
+Not for: what a role does (``streamer.app``) or how restarts are paced (``streamer.engine.supervisor``).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from streamer.app import ROLES
+from streamer.engine import Child, supervise
+from streamer.settings import Settings
+
+
+@click.command()
+@click.option(
+    "--role", "roles", multiple=True, type=click.Choice(ROLES), help="A role to run; repeat it. Default: all."
+)
+@click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="Go on although records were deleted unread; the loss is written into the books.",
+)
+def worker(roles: tuple[str, ...], *, accept_loss: bool) -> int:
+    """Run one process for each role and supervise them."""
+    settings = Settings.from_env()
+    settings.require_bootstrap()
+    environment = {**os.environ, "STREAMER_HOME": str(settings.home)}
+    if accept_loss:
+        environment["STREAMER_ACCEPT_LOSS"] = "1"
+    if settings.metrics_port:
+        offsets = {role: settings.metrics_port + number for number, role in enumerate(ROLES)}
+    else:
+        offsets = dict.fromkeys(ROLES, 0)
+    children = [
+        Child(
+            name=role,
+            argv=[sys.executable, "-m", "streamer.app", role],
+            environment={**environment, "STREAMER_METRICS_PORT": str(offsets[role])},
+        )
+        for role in (roles or ROLES)
+    ]
+    return supervise(children)
