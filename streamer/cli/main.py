@@ -28,7 +28,9 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final[dict[str, Command]] = {
-    "demo": Command("streamer.cli.demo:demo", "Everything end to end on generated events, checked against their truth."),
+    "demo": Command(
+        "streamer.cli.demo:demo", "Everything end to end on generated events, checked against their truth."
+    ),
     "local": Command("streamer.cli.local:local", "Kafka and PostgreSQL on this machine: up, down, status."),
     "topics": Command("streamer.cli.topics:topics", "The topics of the contract: plan, apply."),
     "rules": Command("streamer.cli.rules:rules", "The rulebook: check, show."),
@@ -46,10 +48,10 @@ COMMANDS: Final[dict[str, Command]] = {
 class LazyGroup(click.Group):
     """A group whose sub-commands are imported when they are called, so that ``--help`` stays quick."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return [name for name, command in COMMANDS.items() if _exists(command)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         command = COMMANDS.get(cmd_name)
         if command is None or not _exists(command):
             return None
@@ -98,7 +100,9 @@ def main(args: list[str] | None = None) -> None:
 
 def _report(error: Exception) -> None:
     """Print where it broke, not what it held: an exception's text may quote an event."""
-    click.echo(f"internal error: {type(error).__name__} (a fault of the program; STREAMER_DEBUG=1 shows all of it)", err=True)
+    click.echo(
+        f"internal error: {type(error).__name__} (a fault of the program; STREAMER_DEBUG=1 shows all of it)", err=True
+    )
     if os.environ.get("STREAMER_DEBUG") == "1":
         traceback.print_exception(error)
         return

@@ -60,7 +60,9 @@ def class_path(say: Say) -> list[Path]:
         good = list(pool.map(_matches, paths, (jar.sha256 for jar in wanted)))
         missing = [jar for jar, is_good in zip(wanted, good, strict=True) if not is_good]
         if missing:
-            say(f"fetching Apache Kafka {kafka_version()}: {len(missing)} of {len(wanted)} files, once for this machine")
+            say(
+                f"fetching Apache Kafka {kafka_version()}: {len(missing)} of {len(wanted)} files, once for this machine"
+            )
             list(pool.map(lambda jar: _fetch(maven, jar), missing))
     return paths
 

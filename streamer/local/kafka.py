@@ -140,7 +140,11 @@ def _java(folder: Path, jars: list[Path], options: tuple[str, ...]) -> list[str]
 
 def _environment() -> dict[str, str]:
     """Ours without what would change the Java machine from outside."""
-    return {name: value for name, value in os.environ.items() if name not in {"JAVA_TOOL_OPTIONS", "CLASSPATH", "KAFKA_OPTS"}}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"JAVA_TOOL_OPTIONS", "CLASSPATH", "KAFKA_OPTS"}
+    }
 
 
 async def wait_ready(paths: Paths, state: State) -> None:
@@ -228,4 +232,6 @@ def _node(state: State, node_id: int) -> Broker:
     for broker in state.brokers:
         if broker.node_id == node_id:
             return broker
-    raise StreamerError(f"there is no local Kafka node {node_id}", todo="`streamer local up` first; `streamer local status`")
+    raise StreamerError(
+        f"there is no local Kafka node {node_id}", todo="`streamer local up` first; `streamer local status`"
+    )

@@ -69,7 +69,7 @@ async def up(paths: Paths, state: State, say: Say) -> None:
         if not (paths.postgres / "PG_VERSION").exists():
             say("creating a PostgreSQL database")
             await asyncio.to_thread(_create, paths, server)
-        await _clear_pid_file(paths)
+        await asyncio.to_thread(_clear_pid_file, paths)
         say("starting PostgreSQL")
         server.process = _spawn(paths, server)
         save(paths, state)
@@ -95,9 +95,9 @@ def _create(paths: Paths, server: Postgres) -> None:
         if owner is not None:
             os.chown(new, owner.pw_uid, owner.pw_gid)
             os.chown(password.name, owner.pw_uid, owner.pw_gid)
+        options = ["--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-instructions", "--no-sync"]
         done = subprocess.run(
-            [*_command("initdb"), "-D", str(new), "-U", USER, f"--pwfile={password.name}", "--auth=scram-sha-256"]
-            + ["--encoding=UTF8", "--no-locale", "--no-instructions", "--no-sync"],
+            [*_command("initdb"), "-D", str(new), "-U", USER, f"--pwfile={password.name}", *options],
             capture_output=True,
             text=True,
             timeout=CREATE_TIMEOUT_S,
@@ -112,7 +112,7 @@ def _create(paths: Paths, server: Postgres) -> None:
     new.rename(paths.postgres)
 
 
-async def _clear_pid_file(paths: Paths) -> None:
+def _clear_pid_file(paths: Paths) -> None:
     """Remove what a killed server left, once none of its processes lives (they end by themselves).
 
     The server would refuse to start while the old pid exists, and a killed process whose parent never asks does, for ever.
@@ -124,7 +124,7 @@ async def _clear_pid_file(paths: Paths) -> None:
     while processes.working_in(paths.postgres):
         if time.monotonic() > deadline:
             return  # it is for the server to say which
-        await asyncio.sleep(POLL_S)
+        time.sleep(POLL_S)
     pid_file.unlink(missing_ok=True)
 
 

@@ -45,6 +45,7 @@ def spawn(args: Sequence[str], *, log: Path, env: Mapping[str, str] | None = Non
                 where=args[0],
                 todo="reinstall the Python packages (`make clean`, then again)",
             ) from None
+    child.returncode = 0  # it outlives this object: from here on it is followed by its pid
     return Process(child.pid, _born(child.pid) or "")
 
 
@@ -80,7 +81,8 @@ def kill(process: Process) -> None:
     """SIGKILL, and wait until the process is gone. Raises StreamerError when it does not go."""
     if _signal(process, signal.SIGKILL) and not _gone(process, KILL_TIMEOUT_S):
         raise StreamerError(
-            f"process {process.pid} does not end after SIGKILL", todo=f"look at it (`ps -o pid,stat,wchan {process.pid}`)"
+            f"process {process.pid} does not end after SIGKILL",
+            todo=f"look at it (`ps -o pid,stat,wchan {process.pid}`)",
         )
 
 
@@ -159,7 +161,9 @@ def free_port(taken: set[int]) -> int:
         if port not in taken and port_is_free(port):
             taken.add(port)
             return port
-    raise StreamerError(f"no free port between {PORT_RANGE.start} and {PORT_RANGE.stop}", where=HOST, todo="give one by option")
+    raise StreamerError(
+        f"no free port between {PORT_RANGE.start} and {PORT_RANGE.stop}", where=HOST, todo="give one by option"
+    )
 
 
 def require_port(port: int, server: str) -> None:

@@ -18,13 +18,13 @@ from streamer.local.state import State, load, locked, save
 
 KAFKA_VARIABLE: Final = "KAFKA_BOOTSTRAP_SERVERS"
 DATABASE_VARIABLE: Final = "DATABASE_URL"
-BROKER_COUNTS: Final = (1, 3)
+BROKER_COUNTS: Final = (0, 1, 3)
 
 
 class Servers(NamedTuple):
     """Where the servers are. ``database_url`` is empty when no PostgreSQL was asked for."""
 
-    bootstrap_servers: str
+    bootstrap_servers: str  # empty when no Kafka was asked for, nor ever started here
     database_url: str
     brokers: int  # how many brokers: the highest replication factor that makes sense
     home: Path
@@ -55,16 +55,19 @@ async def start(
 ) -> Servers:
     """Start what does not run, reuse what does; return when each server answered an API call.
 
-    brokers: 1 or 3 (a home that has more keeps them); ports: the first of the brokers', and PostgreSQL's; free ones by
-    default, and kept from then on; say: is told what is going on. Raises StreamerError with the next step.
+    brokers: 1 or 3, or 0 for no Kafka (a home that has more keeps them); ports: the first broker's (the others follow) and
+    PostgreSQL's, free ones by default, kept from then on; say: is told what is going on.
+    Raises StreamerError with the next step.
     """
     if brokers not in BROKER_COUNTS:
-        raise ConfigurationError(f"{brokers} brokers: there can be {' or '.join(map(str, BROKER_COUNTS))}")
+        raise ConfigurationError(f"{brokers} brokers: there can be {', '.join(map(str, BROKER_COUNTS))}")
     paths = Paths(home)
     async with locked(paths):
         state = load(paths)
         external_kafka, external_database = os.environ.get(KAFKA_VARIABLE), os.environ.get(DATABASE_VARIABLE)
-        if external_kafka:
+        if brokers == 0:
+            count = 0
+        elif external_kafka:
             count = await _require_kafka(external_kafka)
         else:
             await _kafka_up(paths, state, brokers, kafka_port, say)
@@ -153,7 +156,9 @@ async def _require_kafka(servers: str) -> int:
     alive = await kafka.ask(servers)
     if not alive:
         raise StreamerError(
-            "the given Kafka does not answer", where=f"{KAFKA_VARIABLE}={servers}", todo="start it, or unset the variable"
+            "the given Kafka does not answer",
+            where=f"{KAFKA_VARIABLE}={servers}",
+            todo="start it, or unset the variable",
         )
     return len(alive)
 
