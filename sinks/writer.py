@@ -105,8 +105,7 @@ class PostgresWriter:
 
     async def _drain(self) -> None:
         """Write what is queued, joined, until nothing is."""
-        while self._queue:
-            group = self._take()
+        while group := self._take():
             try:
                 await self._write_joined(group)
             except BaseException as error:
@@ -123,11 +122,17 @@ class PostgresWriter:
                     waiter.done.set_result(None)
 
     def _take(self) -> list[_Waiter]:
-        group = [self._queue.popleft()]
-        rows = len(group[0].batch)
-        while self._queue and rows + len(self._queue[0].batch) <= self.limits.transaction_rows:
-            group.append(self._queue.popleft())
-            rows += len(group[-1].batch)
+        """The next transaction's batches, without those that nobody waits for (their offsets come again)."""
+        group: list[_Waiter] = []
+        rows = 0
+        while self._queue:
+            waiter = self._queue[0]
+            if not waiter.done.done():
+                rows += len(waiter.batch)
+                if group and rows > self.limits.transaction_rows:
+                    break
+                group.append(waiter)
+            self._queue.popleft()
         return group
 
     async def _write_joined(self, group: Sequence[_Waiter]) -> None:

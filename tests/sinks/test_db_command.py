@@ -17,21 +17,21 @@ def run(dsn: str, *arguments: str) -> Result:
     return CliRunner().invoke(db, arguments, env={"DATABASE_URL": dsn})
 
 
-def test_migrate_and_status_of_a_new_database(empty_dsn: str) -> None:
-    before = run(empty_dsn, "status", "--json")
+def test_migrate_and_status_of_a_new_database(postgres: str) -> None:
+    before = run(postgres, "status", "--json")
     assert before.exit_code == EXIT_PROBLEM
     assert json.loads(before.stdout)["applied"] == []
-    assert "pending  0001 schemas" in run(empty_dsn, "status").stdout
-    first, second = (json.loads(run(empty_dsn, "migrate", "--json").stdout)["applied"] for _ in range(2))
+    assert "pending  0001 schemas" in run(postgres, "status").stdout
+    first, second = (json.loads(run(postgres, "migrate", "--json").stdout)["applied"] for _ in range(2))
     assert first == json.loads(before.stdout)["pending"]
     assert second == []
-    after = run(empty_dsn, "status", "--json")
+    after = run(postgres, "status", "--json")
     assert after.exit_code == 0
     assert {"enterprise.record", "person.record", "enterprise.alert", "ops.dead_letter"} <= {
         table["table"] for table in json.loads(after.stdout)["tables"]
     }
-    assert "the database is at migration" in run(empty_dsn, "migrate").stdout
-    assert "enterprise.alert_history" in run(empty_dsn, "status").stdout
+    assert "the database is at migration" in run(postgres, "migrate").stdout
+    assert "enterprise.alert_history" in run(postgres, "status").stdout
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ TWO = ONE | {"0002_two.sql": "CREATE TABLE ops.two (id integer);"}
 
 
 @pytest.fixture
-async def empty(empty_dsn: str) -> Any:
-    connection = await asyncpg.connect(empty_dsn)
+async def empty(postgres: str) -> Any:
+    connection = await asyncpg.connect(postgres)
     yield connection
     connection.terminate()
 
@@ -33,8 +33,8 @@ async def test_migrating_twice_applies_once(empty: Any) -> None:
     assert (await plan(empty)).pending == ()
 
 
-async def test_two_migrators_at_once_apply_each_once(empty: Any, empty_dsn: str) -> None:
-    other = await asyncpg.connect(empty_dsn)
+async def test_two_migrators_at_once_apply_each_once(empty: Any, postgres: str) -> None:
+    other = await asyncpg.connect(postgres)
     done = await asyncio.gather(migrate(empty), migrate(other))
     await other.close()
     assert sorted(step.number for steps in done for step in steps) == [step.number for step in load_migrations()]

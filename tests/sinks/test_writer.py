@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests.sinks.conftest import Server
 SECRET = "110101199003070417"
 INCOMPRESSIBLE = "".join(chr(0x4E00 + n * 7919 % 20_000) for n in range(3000))  # too long for an index
 Make = Callable[..., PostgresWriter]
+End = Callable[[Server], Awaitable[None]]
 
 
 def batch(*messages: samples.Message) -> Batch:
@@ -160,49 +161,64 @@ class Outage:
         await self.go_on.wait()
 
 
-@pytest.mark.parametrize("mode", ["immediate", "fast"])
-async def test_while_postgres_is_away_nothing_is_lost_and_it_shows(
-    server: Server, make: Make, dsn: str, mode: str
-) -> None:
+@pytest.mark.parametrize("end", [Server.crash, Server.stop])
+async def test_while_postgres_is_away_nothing_is_lost_and_it_shows(server: Server, end: End) -> None:
     outage, entered = Outage(), []
 
     @contextmanager
-    def waiting_on() -> Iterable[None]:
+    def waiting_on() -> Iterator[None]:
         entered.append("in")
         yield
         entered.append("out")
 
-    writer = make(sleep=outage, clock=lambda: 1234.0)
+    writer = PostgresWriter(server.dsn, sleep=outage, clock=lambda: 1234.0)
     writer.while_waiting = waiting_on
     await write(writer, samples.record(id_="before"))
-    server.stop(mode)
-    try:
-        writes = [asyncio.create_task(write(writer, samples.record(id_=f"e{n}"))) for n in range(20)]
-        await outage.waits.wait()
-        assert (writer.waiting, writer.waiting_since, entered) == (True, 1234.0, ["in"])
-        assert not any(task.done() for task in writes)
-    finally:
-        server.start()
+    await end(server)
+    writes = [asyncio.create_task(write(writer, samples.record(id_=f"e{n}"))) for n in range(20)]
+    await outage.waits.wait()
+    assert (writer.waiting, writer.waiting_since, entered) == (True, 1234.0, ["in"])
+    assert not any(task.done() for task in writes)
+    await server.start()
     outage.go_on.set()
     await asyncio.gather(*writes)
     assert (writer.waiting, writer.waiting_since, entered) == (False, None, ["in", "out"])
-    db = await asyncpg.connect(dsn)
+    db = await asyncpg.connect(server.dsn)
     assert await one(db, "SELECT count(*), count(DISTINCT event_id) FROM enterprise.record") == (21, 21)
     await db.close()
+    await writer.close()
 
 
-async def test_a_server_that_starts_later_than_the_writer_is_waited_for(server: Server, make: Make) -> None:
+async def test_a_server_that_starts_later_than_the_writer_is_waited_for(server: Server) -> None:
     outage = Outage()
-    writer = make(sleep=outage)
-    server.stop("fast")
-    try:
-        written = asyncio.create_task(write(writer, samples.record()))
-        await outage.waits.wait()
-    finally:
-        server.start()
+    writer = PostgresWriter(server.dsn, sleep=outage)
+    await server.stop()
+    written = asyncio.create_task(write(writer, samples.record()))
+    await outage.waits.wait()
+    await server.start()
     outage.go_on.set()
     await written
     assert writer.rows == 1
+    await writer.close()
+
+
+async def test_what_nobody_waits_for_any_more_is_not_kept(make: Make) -> None:
+    outage = Outage()
+    refused = [ConnectionRefusedError()]
+
+    async def connect(*arguments: Any, **options: Any) -> Any:
+        if refused:
+            raise refused.pop()
+        return await asyncpg.connect(*arguments, **options)
+
+    writer = make(sleep=outage, connect=connect)
+    first = writer.submit(batch(samples.record(id_="e1")))
+    await outage.waits.wait()
+    second, third = (writer.submit(batch(samples.record(id_=f"e{n}"))) for n in (2, 3))
+    second.cancel()
+    outage.go_on.set()
+    await asyncio.gather(first, third)
+    assert writer.rows == 2
 
 
 async def test_waiting_backs_off_within_bounds_and_logs_at_first_and_then_now_and_then(
@@ -306,8 +322,8 @@ async def test_a_row_that_postgres_refuses_for_good_is_named_by_place_and_nothin
     assert await one(db, "SELECT count(*) FROM enterprise.record") == (0,)
 
 
-async def test_a_database_without_the_schema_says_what_to_run(empty_dsn: str) -> None:
-    writer = PostgresWriter(empty_dsn)
+async def test_a_database_without_the_schema_says_what_to_run(postgres: str) -> None:
+    writer = PostgresWriter(postgres)
     with pytest.raises(SinkConfigurationError, match="`streamer db migrate`"):
         await write(writer, samples.record())
     await writer.close()
