@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import pytest
 
+from streamer.engine.settings import EngineSettings
 from topics.catalog import ALERTS, CHANGELOG, EVENTS, FAMILIES, STANDING, source_of, topics
 from topics.settings import BROKER_MESSAGE_MAX_BYTES, EVENT_MAX_BYTES, SETTINGS
 
-UNIT_MAX_BYTES = 3 * 1024 * 1024  # unit_max_bytes of the engine: one changelog batch is never larger
-MARGIN = 1.5
+ENGINE: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(EngineSettings)}
 BASE64 = 4 / 3
 ENVELOPE_BYTES = 64 * 1024  # identifiers, reasons and headers beside a sealed body
 
@@ -38,8 +41,9 @@ def test_a_dead_letter_holds_any_message_that_a_source_can_send_and_any_record()
         assert size(family) * BASE64 + ENVELOPE_BYTES < size("credit.dead-letters")
 
 
-def test_the_changelog_holds_a_whole_unit() -> None:
-    assert size(CHANGELOG.family) > UNIT_MAX_BYTES * MARGIN
+def test_the_changelog_holds_a_whole_unit_and_an_output_topic_a_whole_batch() -> None:
+    assert size(CHANGELOG.family) > ENGINE["unit_max_bytes"] * 1.5
+    assert min(row.max_message_bytes for row in SETTINGS.values()) > ENGINE["output_batch_bytes"]
 
 
 def test_standing_holds_the_bytes_of_any_alert() -> None:
