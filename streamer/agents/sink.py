@@ -26,7 +26,14 @@ def sink_topics(sources: Iterable[str], domains: Iterable[str]) -> list[str]:
     return [topic.name for topic in all_topics(sources, domains) if topic.family.family.split(".{")[0] in DECODERS]
 
 
-def register(app: Any, writer: PostgresWriter, topics: Sequence[str]) -> Any:
+def register(app: Any, *, dsn: str, sources: Iterable[str], domains: Iterable[str]) -> PostgresWriter:
+    """The sink's agent on ``app`` over the topics of these sources and approval domains; its writer, for a look at it."""
+    writer = PostgresWriter(dsn)
+    attach(app, writer, sink_topics(sources, domains))
+    return writer
+
+
+def attach(app: Any, writer: PostgresWriter, topics: Sequence[str]) -> Any:
     """Declare the sink's agent on ``app`` (an EngineApp) over ``topics``; the agent. Closes ``writer`` when the app stops."""
     writer.while_waiting = lambda: app.waiting_on(WAITS_ON)
     app.on_before_shutdown.connect(_closing(writer))

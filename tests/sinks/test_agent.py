@@ -11,10 +11,11 @@ import asyncpg
 import msgspec
 import pytest
 
+from sinks.batch import Batch
 from sinks.decode import DECODERS, decode
 from sinks.rows import Row
 from sinks.writer import PostgresWriter
-from streamer.agents.sink import register, sink_topics, take
+from streamer.agents.sink import attach, register, sink_topics, take
 from streamer.domain.records import HEADER_HASH, HEADER_ORIGIN
 from streamer.engine.exits import Exit, Refusal
 from tests.sinks import samples
@@ -50,16 +51,18 @@ class Slice:
 
 
 class App:
-    """As much of an EngineApp as ``register`` touches."""
+    """As much of an EngineApp as ``attach`` touches."""
 
     def __init__(self) -> None:
         self.on_before_shutdown = self
         self.closers: list[Any] = []
+        self.read: tuple[str, ...] = ()
 
     def connect(self, handler: Any) -> None:
         self.closers.append(handler)
 
     def slices(self, *topics: str) -> tuple[str, ...]:
+        self.read = topics
         return topics
 
     def agent(self, channel: Any, name: str) -> Callable[[Any], Any]:
@@ -71,7 +74,7 @@ class App:
 
 async def test_a_slice_is_durable_when_its_step_is_done_and_only_what_is_fresh_is_written(dsn: str, db: Any) -> None:
     app, writer = App(), PostgresWriter(dsn)
-    agent = register(app, writer, ["credit.records"])
+    agent = attach(app, writer, ["credit.records"])
     piece = Slice("credit.records", *(samples.record(id_=f"e{n}") for n in range(3)), applied=0)
 
     async def stream() -> Any:
@@ -85,6 +88,14 @@ async def test_a_slice_is_durable_when_its_step_is_done_and_only_what_is_fresh_i
     assert writer.while_waiting().__enter__() == "postgres"
     (close,) = app.closers
     await close(app)
+
+
+async def test_a_role_is_registered_by_address_sources_and_domains(dsn: str) -> None:
+    app = App()
+    writer = register(app, dsn=dsn, sources=["tax"], domains=["procurement"])
+    await writer.write(Batch())
+    assert app.read == tuple(sink_topics(["tax"], ["procurement"]))
+    await writer.close()
 
 
 async def test_slices_of_several_topics_go_together(dsn: str, db: Any) -> None:

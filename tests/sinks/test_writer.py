@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 
 from sinks.batch import Batch
 from sinks.errors import Position, SinkConfigurationError, SinkDataError, Verdict, verdict
+from sinks.sql import query
 from sinks.writer import PostgresWriter, WriterLimits
 from tests.sinks import samples
 from tests.sinks.conftest import Server
@@ -84,6 +86,21 @@ async def test_every_kind_of_message_arrives_in_its_table(make: Make, db: Any) -
         samples.ORG,
     )
     assert await one(db, "SELECT reason, items FROM ops.dead_letter_counts") == ("not_json", 1)
+
+
+async def test_what_stands_about_an_entity_can_be_asked(make: Make, db: Any) -> None:
+    await write(
+        make(),
+        *(samples.record(id_=f"e{n}", hash_=bytes([n] * 16)) for n in range(5)),
+        samples.record(org=samples.OTHER_ORG),
+        samples.alert("a1"),
+        samples.alert("a2", revision=2, action="lifted"),
+        samples.status(3),
+    )
+    assert json.loads(await db.fetchval(query("entity_status"), samples.ORG))["version"] == 3
+    assert [row["alert_id"] for row in await db.fetch(query("entity_open_alerts"), samples.ORG)] == ["a1"]
+    records = await db.fetch(query("entity_records"), samples.ORG, 3)
+    assert [row["event_id"] for row in records] == ["e4", "e3", "e2"]
 
 
 async def test_an_item_without_a_date_is_recorded_with_an_unknown_one(make: Make, db: Any) -> None:
