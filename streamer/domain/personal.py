@@ -174,8 +174,8 @@ def declared_person_names(data: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of persons that an event itself declares, folded: parties that are persons or individual businesses under a
     person's name, and legal representatives (法定代表人) where a source sends them."""
     found: list[str] = []
-    parties = [*data.get("parties", ()), data.get("original_party")]
-    for party in parties:
+    parties = data.get("parties")
+    for party in (*(parties if isinstance(parties, list) else ()), data.get("original_party")):
         if not isinstance(party, Mapping):
             continue
         name = party.get("name")

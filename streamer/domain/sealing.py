@@ -23,6 +23,9 @@ NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _HEADER_BYTES: Final = 1 + KEY_ID_BYTES
 _COMPRESSION_LEVEL: Final = 1
+COMPRESS_FROM_BYTES: Final = 512
+_PLAIN: Final = b"\0"
+_ZLIB: Final = b"\1"
 _KEY_WANTED: Final = "give 64 hexadecimal digits in STREAMER_SEAL_KEY or its file"
 MAX_OPENED_BYTES: Final = 64 * 1024 * 1024  # a sealed body that unpacks to more is not one of ours
 
@@ -32,7 +35,10 @@ class SealError(Exception):
 
 
 class Sealer:
-    """Seals and opens under one key. Bytes: version 1, key id 4, nonce 12, then ciphertext with its tag."""
+    """Seals and opens under one key. Bytes: version 1, key id 4, nonce 12, then ciphertext with its tag.
+
+    Inside: one byte (0 as it is, 1 zlib), then the body.
+    """
 
     def __init__(self, key: bytes) -> None:
         """``key``: 32 random bytes. Raises SealError for any other length."""
@@ -55,7 +61,7 @@ class Sealer:
     def seal(self, plain: bytes, aad: bytes) -> bytes:
         """``plain`` compressed and sealed; ``aad`` (what the body belongs to) must be given again to open it."""
         bound = self._header + aad
-        packed = zlib.compress(plain, _COMPRESSION_LEVEL, _window_bits(len(plain)))
+        packed = _pack(plain)
         # The length comes first, so that no other split of aad and plaintext gives the same nonce.
         nonce = hmac.digest(self._nonce_key, len(bound).to_bytes(4, "big") + bound + packed, sha256)[:NONCE_BYTES]
         return self._header + nonce + self._cipher.encrypt(nonce, packed, bound)
@@ -76,16 +82,35 @@ class Sealer:
             packed = self._cipher.decrypt(nonce, sealed[_HEADER_BYTES + NONCE_BYTES :], self._header + aad)
         except InvalidTag:
             raise SealError("a sealed body does not open: it was changed, or it belongs to another item") from None
-        unpacker = zlib.decompressobj()
-        plain = unpacker.decompress(packed, MAX_OPENED_BYTES)
-        if not unpacker.eof:
-            raise SealError(f"a sealed body unpacks to more than {MAX_OPENED_BYTES} bytes")
-        return plain
+        return _unpack(packed)
 
 
-def _window_bits(length: int) -> int:
-    """A window as small as the body: clearing a large one costs ten times what packing a short text does."""
-    return min(15, max(9, length.bit_length()))
+def record_aad(source: str, event_id: str, org_code: str) -> bytes:
+    """What the sealed part of a record belongs to: all of it stands in the record itself."""
+    return f"{source}\0{event_id}\0{org_code}".encode()
+
+
+def dead_letter_aad(origin: str) -> bytes:
+    """What the sealed original in a dead letter belongs to: its item of account as text."""
+    return origin.encode()
+
+
+def _pack(plain: bytes) -> bytes:
+    """Short texts hardly shrink, and cost more than the sealing itself: they stay as they are."""
+    if len(plain) < COMPRESS_FROM_BYTES:
+        return _PLAIN + plain
+    # A window as small as the body: clearing a large one costs ten times what packing does.
+    return _ZLIB + zlib.compress(plain, _COMPRESSION_LEVEL, min(15, max(9, len(plain).bit_length())))
+
+
+def _unpack(packed: bytes) -> bytes:
+    if packed[:1] == _PLAIN:
+        return packed[1:]
+    unpacker = zlib.decompressobj()
+    plain = unpacker.decompress(packed[1:], MAX_OPENED_BYTES)
+    if not unpacker.eof:
+        raise SealError(f"a sealed body unpacks to more than {MAX_OPENED_BYTES} bytes")
+    return plain
 
 
 def _derive(key: bytes, purpose: bytes) -> bytes:
