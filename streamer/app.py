@@ -15,8 +15,8 @@ from streamer.agents.rulebooks import Rulebooks
 from streamer.domain.sealing import Sealer
 from streamer.engine import EngineApp, EngineSettings, run
 from streamer.errors import ConfigurationError
-from streamer.rulebook import sources
-from streamer.settings import ALERT_DOMAINS, Settings
+from streamer.rulebook import open_domains, sources
+from streamer.settings import Settings
 
 ROLES: Final = ("intake", "dossier", "sink")
 
@@ -40,7 +40,7 @@ def build(role: str, settings: Settings) -> EngineApp:
         raise ConfigurationError(f"no role {role!r}", todo=f"use one of {', '.join(ROLES)}")
     app = EngineApp(engine_settings(settings, role))
     known = sources(settings.sources)
-    names = [source.id for source in known]
+    names, domains = [source.id for source in known], open_domains()
     if role == "intake":
         intake.register(app, sources=known, sealer=Sealer(settings.seal_key()))
     elif role == "dossier":
@@ -51,11 +51,11 @@ def build(role: str, settings: Settings) -> EngineApp:
             rulebooks=rulebooks,
             sealer=Sealer(settings.seal_key()),
             sources=names,
-            domains=ALERT_DOMAINS,
+            domains=domains,
             partitions=settings.partitions,
         )
     else:
-        sink.register(app, dsn=settings.require_database(), sources=names, domains=ALERT_DOMAINS)
+        sink.register(app, dsn=settings.require_database(), sources=names, domains=domains)
     return app
 
 

@@ -18,7 +18,6 @@ from streamer.errors import ConfigurationError
 SEAL_KEY_BYTES: Final = 32
 MAX_PARTITIONS: Final = 1024
 DEFAULT_HOME: Final = ".streamer"
-ALERT_DOMAINS: Final = ("procurement", "qualification", "supervision")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,7 @@ class Settings:
     partitions: int
     replication: int
     rulebook: str
-    sources: str | None
+    sources: Path | None
     group_prefix: str
     instance: str | None
     metrics_port: int
@@ -50,7 +49,7 @@ class Settings:
             partitions=_integer(env, "STREAMER_PARTITIONS", 4, 1, MAX_PARTITIONS),
             replication=_integer(env, "STREAMER_REPLICATION", 1, 1, 5),
             rulebook=env.get("STREAMER_RULEBOOK", "fictional"),
-            sources=env.get("STREAMER_SOURCES") or None,
+            sources=Path(env["STREAMER_SOURCES"]) if env.get("STREAMER_SOURCES") else None,
             group_prefix=env.get("STREAMER_PREFIX", "credit"),
             instance=env.get("STREAMER_INSTANCE") or None,
             metrics_port=_integer(env, "STREAMER_METRICS_PORT", 0, 0, 65_535),

@@ -28,6 +28,8 @@ TABLE: Final = "dossier"
 ACTIVATION_MARK: Final = b'{"record":"rulebook.activated"'
 _CODEC: Final = Codec()
 
+Restated = tuple[bytes, tuple[tuple[str, bytes], ...]] | None
+
 
 class Sends(Protocol):
     """What a slice and a sweep have in common."""
@@ -95,16 +97,16 @@ class KafkaEffects:
         self.to.send(f"credit.outcomes.{record.source}", self.to.partition, text.encode(), messages.encode(outcome))
 
 
-def restate_standing(rows: Rows, key: bytes) -> bytes | None:
+def restate_standing(rows: Any, key: bytes) -> Restated:
     """The last revision of an alert, from state."""
     row: AlertRow | None = rows.get(alert_key(key.decode()))
-    return row.body if row else None
+    return (row.body, ()) if row else None
 
 
-def restate_status(rows: Rows, key: bytes) -> bytes | None:
+def restate_status(rows: Any, key: bytes) -> Restated:
     """The last status of an entity, from state."""
     head: Head | None = rows.get(HEAD + key)
-    return status_body(key.decode(), head) if head and head.version else None
+    return (status_body(key.decode(), head), ()) if head and head.version else None
 
 
 def meta_of(record: RecordIn) -> Meta:
@@ -161,7 +163,7 @@ def register(
                 dossier.apply(slice_.rows, effects, decode_record(record.value), meta_of(record))
             row = slice_.rows.get(PARTITION)
             slice_.done()
-            if row is not None:
+            if isinstance(row, Partition):
                 observe(slice_.partition, row)
 
     app.agent(app.slices(RECORDS), name="dossier")(agent)
@@ -169,8 +171,8 @@ def register(
 
 async def _bring_rulebooks(rulebooks: Rulebooks, slice_: Slice) -> None:
     """Load what this slice activates, and what its partition has active, before the synchronous steps need it."""
-    row: Partition | None = slice_.rows.get(PARTITION)
-    if row is not None and row.rulebook:
+    row = slice_.rows.get(PARTITION)
+    if isinstance(row, Partition) and row.rulebook:
         await rulebooks.ensure(row.rulebook)
     for record in slice_.records:
         if record.value is not None and record.value.startswith(ACTIVATION_MARK):
