@@ -6,7 +6,6 @@ Not for: what a worker does with them. A report counts lines and names places; i
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -18,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from streamer import aliases
 from streamer.admin import AdminError, connect
-from streamer.domain.identity import is_citizen_number
+from streamer.domain.personal import find_citizen_number
 from streamer.rulebook import Source
 from topics.catalog import EVENTS, INBOUND_TYPES
 from topics.envelope import SOURCE_PREFIX, Envelope, NotCloudEvents, NotJson, decode, encode_binary, encode_structured
@@ -28,7 +27,6 @@ from topics.validation import validate
 IN_FLIGHT_MAX: Final = 5_000  # messages sent and not yet acknowledged
 BAD_LINES_MAX: Final = 100  # reported one by one; above: counted
 PROGRESS_EVERY: Final = 20_000
-_LONG_NUMBER: Final = re.compile(r"\d{17}[\dXx]|\d{15}")
 
 
 class BadLine(msgspec.Struct, frozen=True):
@@ -120,19 +118,22 @@ class Reader:
         return decode(orjson.dumps(aliases.apply(self._alias, self._source, row)))
 
     def _problem(self, event: Envelope) -> tuple[str, str, str] | None:
-        """What the intake would refuse without looking anything up."""
+        """What the intake would refuse without looking into identifiers, with its reasons (``streamer.domain.reasons``)."""
         source = self._sources.get(event.source.removeprefix(SOURCE_PREFIX))
         if source is None or not event.source.startswith(SOURCE_PREFIX):
-            return "source_unknown", "/source", f"must be {SOURCE_PREFIX}<source> with a source of the rulebook"
-        if any(is_citizen_number(found) for found in _LONG_NUMBER.findall(event.id)):
-            return "personal_number_as_id", "/id", "holds a citizen number: use an id of your own system"
+            return "source_mismatch", "/source", f"must be {SOURCE_PREFIX}<source> with a source of the rulebook"
+        if find_citizen_number(event.id):
+            return "citizen_number_in_field", "/id", "holds a citizen number: use an id of your own system"
         if event.type not in INBOUND_TYPES:
             return "unknown_type", "/type", "must be one of " + ", ".join(sorted(INBOUND_TYPES))
         if event.type.removeprefix("credit.").removesuffix(".v1") not in source.types:
             return "type_not_open", "/type", f"source {source.id} may not send this type"
         violation = validate(event.type, event.data)
         if violation is not None:
-            return "schema", "/data" + violation.json_pointer, f"breaks '{violation.keyword}' of the schema"
+            reason = "impossible_date" if violation.keyword == "format" else "schema"
+            return reason, "/data" + violation.json_pointer, f"breaks '{violation.keyword}' of the schema"
+        if source.domains and event.data["domain"] not in source.domains:
+            return "type_not_open", "/data/domain", f"source {source.id} may not send this domain"
         return None
 
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from streamer import admin
 from streamer.cli.publish import publish
+from streamer.domain.reasons import REASONS
 from streamer.publish import BadLine, Message, Reader, check, send
 from streamer.rulebook import Source
 from topics import catalog
@@ -31,7 +32,11 @@ NUMBER = "11010519491231002X"
 
 def source(name: str, *types: str) -> Source:
     return Source(
-        id=name, name_zh="测试系统", types=types or ("decision.penalty",), domains=("tax",), contact="x@example.org"
+        id=name,
+        name_zh="测试系统",
+        types=types or ("decision.penalty",),
+        domains=("tax", "procurement"),
+        contact="x@example.org",
     )
 
 
@@ -63,12 +68,14 @@ def test_every_good_example_can_be_published() -> None:
         (b"{", "not_json", ""),
         (b"[]", "not_cloudevents", "/specversion"),
         (line(id=""), "not_cloudevents", "/id"),
-        (line(id="a" + NUMBER), "personal_number_as_id", "/id"),
-        (line(source="urn:credit:source:nobody"), "source_unknown", "/source"),
-        (line(source="tax"), "source_unknown", "/source"),
+        (line(id="a" + NUMBER), "citizen_number_in_field", "/id"),
+        (line(source="urn:credit:source:nobody"), "source_mismatch", "/source"),
+        (line(source="tax"), "source_mismatch", "/source"),
         (line(type="credit.loan.default.v1"), "unknown_type", "/type"),
         (line(type="credit.withdrawal.v1"), "type_not_open", "/type"),
-        (line(data=WHOLE["data"] | {"decided_on": "2026-02-30"}), "schema", "/data/decided_on"),
+        (line(data=WHOLE["data"] | {"decided_on": "2026-02-30"}), "impossible_date", "/data/decided_on"),
+        (line(data=WHOLE["data"] | {"parties": []}), "schema", "/data/parties"),
+        (line(data=WHOLE["data"] | {"domain": "court"}), "type_not_open", "/data/domain"),
         (line(data=WHOLE["data"] | {"facts": "测" * 20000, "remarks": "x" * 20000} |
               {"basis": [{"instrument": "测", "text": "测" * 20000}] * 9}), "oversized", ""),
     ],
@@ -77,6 +84,7 @@ def test_a_bad_line_is_told_with_number_and_place(text: bytes, reason: str, poin
     (found,) = bad_lines(line(), text)
     assert (found.line, found.reason, found.json_pointer) == (2, reason, pointer)
     assert NUMBER not in str(found)
+    assert found.reason in REASONS
 
 
 def test_messages_fit_and_carry_their_id_as_key() -> None:

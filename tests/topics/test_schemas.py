@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,13 @@ def test_every_type_has_a_schema_and_good_and_bad_examples(type_name: str) -> No
 
 def test_every_folder_of_examples_is_a_type_of_a_family() -> None:
     assert {p.parent.name for p in FILES} == {t for f in FAMILIES.values() for t in f.types}
+
+
+def test_the_only_format_of_an_inbound_type_is_a_date() -> None:
+    """So that the keyword ``format`` means an impossible date, and nothing else."""
+    schemas = EXAMPLES.parent / "schemas"
+    texts = [(schemas / f"{name}.json").read_text() for name in ("common", *INBOUND_TYPES)]
+    assert set(re.findall(r'"format": "([^"]*)"', "".join(texts))) == {"date"}
 
 
 def test_every_inbound_type_has_an_impossible_date_among_its_bad_examples() -> None:
