@@ -70,8 +70,8 @@ def against_truth(truth: Truth, report: Report, emitted: Emitted) -> list[Check]
     """Counts of fates and reasons, and every alert and notice as it ends."""
     fates = {name.replace("-", "_"): count for name, count in report.fates.items() if count}
     reasons = Counter(truth.reasons) + Counter(truth.parked)
-    alerts = Counter(map(_as_expected, last_alerts(emitted).values()))
-    notices = Counter(map(_as_expected_notice, last_notices(emitted).values()))
+    alerts = Counter(map(as_expected, last_alerts(emitted).values()))
+    notices = Counter(map(as_expected_notice, last_notices(emitted).values()))
     return [
         _same("items", truth.items, report.items),
         _same("items by fate", {k: v for k, v in truth.fates.items() if v}, fates),
@@ -142,7 +142,7 @@ def enough(truth: Truth, events: int) -> list[Check]:
     return [Check(f"at least {floor:,} {name}", count >= floor, f"{count:,}") for name, count, floor in least]
 
 
-def _as_expected(data: AlertData) -> ExpectedAlert:
+def as_expected(data: AlertData) -> ExpectedAlert:
     return ExpectedAlert(
         org_code=data.entity.org_code,
         list=data.listing.list,
@@ -154,7 +154,7 @@ def _as_expected(data: AlertData) -> ExpectedAlert:
     )
 
 
-def _as_expected_notice(data: NoticeData) -> ExpectedNotice:
+def as_expected_notice(data: NoticeData) -> ExpectedNotice:
     document = data.evidence[0].document_number if data.kind != "consider" else None
     return ExpectedNotice(
         org_code=data.entity.org_code,
