@@ -14,7 +14,7 @@ from sinks.batch import Batch
 from sinks.decode import DECODERS, decode
 from sinks.errors import Position, SinkConfigurationError, SinkDataError, UndecodableMessage
 from sinks.writer import PostgresWriter
-from streamer.engine.exits import Exit, Refusal
+from streamer.engine import EngineApp, Exit, Refusal, Slice
 from topics.catalog import topics as all_topics
 
 AGENT: Final = "sink"
@@ -26,19 +26,19 @@ def sink_topics(sources: Iterable[str], domains: Iterable[str]) -> list[str]:
     return [topic.name for topic in all_topics(sources, domains) if topic.family.family.split(".{")[0] in DECODERS]
 
 
-def register(app: Any, *, dsn: str, sources: Iterable[str], domains: Iterable[str]) -> PostgresWriter:
+def register(app: EngineApp, *, dsn: str, sources: Iterable[str], domains: Iterable[str]) -> PostgresWriter:
     """The sink's agent on ``app`` over the topics of these sources and approval domains; its writer, for a look at it."""
     writer = PostgresWriter(dsn)
     attach(app, writer, sink_topics(sources, domains))
     return writer
 
 
-def attach(app: Any, writer: PostgresWriter, topics: Sequence[str]) -> Any:
-    """Declare the sink's agent on ``app`` (an EngineApp) over ``topics``; the agent. Closes ``writer`` when the app stops."""
-    writer.while_waiting = lambda: app.waiting_on(WAITS_ON)
+def attach(app: EngineApp, writer: PostgresWriter, topics: Sequence[str]) -> Any:
+    """Declare the sink's agent on ``app`` over ``topics``; the agent. Closes ``writer`` when the app stops."""
+    writer.while_waiting = lambda: app.runtime.waiting_on(WAITS_ON)
     app.on_before_shutdown.connect(_closing(writer))
 
-    async def sink(stream: AsyncIterator[Any]) -> None:
+    async def sink(stream: AsyncIterator[Slice]) -> None:
         async for piece in stream:
             take(piece, writer)
             piece.done()
@@ -46,7 +46,7 @@ def attach(app: Any, writer: PostgresWriter, topics: Sequence[str]) -> Any:
     return app.agent(app.slices(*topics), name=AGENT)(sink)
 
 
-def take(piece: Any, writer: PostgresWriter) -> None:
+def take(piece: Slice, writer: PostgresWriter) -> None:
     """Decode a slice and have its rows written; its commit is durable when they are. Raises Refusal."""
     batch = Batch()
     topic, partition = piece.topic, piece.partition

@@ -54,7 +54,7 @@ class App:
     """As much of an EngineApp as ``attach`` touches."""
 
     def __init__(self) -> None:
-        self.on_before_shutdown = self
+        self.on_before_shutdown = self.runtime = self
         self.closers: list[Any] = []
         self.read: tuple[str, ...] = ()
 

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from sinks.batch import Batch
-from sinks.errors import Position, SinkConfigurationError, SinkDataError, Verdict, verdict
+from sinks.errors import Position, SinkConfigurationError, SinkDataError
 from sinks.sql import query
 from sinks.writer import PostgresWriter, WriterLimits
 from tests.sinks import samples
@@ -365,35 +365,6 @@ async def test_closing_gives_up_what_is_not_written(make: Make) -> None:
     with pytest.raises(asyncio.CancelledError):
         await written
     assert not writer.waiting
-
-
-@pytest.mark.parametrize(
-    ("error", "was_connected", "expected"),
-    [
-        (ConnectionRefusedError(), False, Verdict.AWAY),
-        (TimeoutError(), True, Verdict.AWAY),
-        (asyncpg.AdminShutdownError(""), True, Verdict.AWAY),
-        (asyncpg.CannotConnectNowError(""), False, Verdict.AWAY),
-        (asyncpg.ReadOnlySQLTransactionError(""), True, Verdict.AWAY),
-        (asyncpg.DiskFullError(""), True, Verdict.AWAY),
-        (asyncpg.ConnectionDoesNotExistError(""), True, Verdict.AWAY),
-        (asyncpg.InterfaceError("connection is closed"), True, Verdict.AWAY),
-        (asyncpg.DeadlockDetectedError(""), True, Verdict.RETRY),
-        (asyncpg.SerializationError(""), True, Verdict.RETRY),
-        (asyncpg.LockNotAvailableError(""), True, Verdict.RETRY),
-        (asyncpg.InvalidPasswordError(""), False, Verdict.CONFIGURATION),
-        (asyncpg.InvalidPasswordError(""), True, Verdict.AWAY),
-        (asyncpg.UndefinedTableError(""), True, Verdict.CONFIGURATION),
-        (asyncpg.InsufficientPrivilegeError(""), True, Verdict.CONFIGURATION),
-        (asyncpg.CheckViolationError(""), True, Verdict.DATA),
-        (asyncpg.UntranslatableCharacterError(""), True, Verdict.DATA),
-        (asyncpg.ProgramLimitExceededError(""), True, Verdict.DATA),
-    ],
-)
-def test_an_error_is_waited_for_retried_reported_or_searched(
-    error: BaseException, was_connected: bool, expected: Verdict
-) -> None:
-    assert verdict(error, was_connected=was_connected) is expected
 
 
 async def everything(db: Any) -> dict[str, list[tuple[Any, ...]]]:
