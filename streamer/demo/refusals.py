@@ -71,7 +71,7 @@ def unknown_type(story: Story, reason: str) -> None:
 def type_not_open(story: Story, reason: str) -> None:
     """Customs may not list."""
     number = story.world.document_number(CUSTOMS)
-    data = {**story.listing(0, number), "authority": messages.authority(CUSTOMS)}
+    data = {**story.listing(number), "authority": messages.authority(CUSTOMS)}
     dead(story, reason, {**data, "domain": "customs"}, "decision.listing", "customs")
 
 
@@ -169,26 +169,26 @@ def id_reused(story: Story, reason: str) -> None:
 
 
 def authority_unregistered(story: Story, reason: str) -> None:
-    data = story.listing(0, story.world.document_number(TAX))
+    data = story.listing(story.world.document_number(TAX))
     dead(story, reason, {**data, "authority": {"name": "测试省测试县税务局"}}, "decision.listing", "tax")
 
 
 def authority_not_competent(story: Story, reason: str) -> None:
     """The finance authority lists a tax violator, or the market authority decides on procurement."""
     if story.random.random() < 0.5:
-        data = {**story.listing(0, story.world.document_number(FINANCE)), "domain": "procurement"}
+        data = {**story.listing(story.world.document_number(FINANCE)), "domain": "procurement"}
         dead(story, reason, {**data, "authority": messages.authority(FINANCE)}, "decision.listing", "finance")
     else:
         dead(story, reason, penalty(story, conduct="proc.bribe"))
 
 
 def list_unknown(story: Story, reason: str) -> None:
-    data = story.listing(0, story.world.document_number(TAX), list="tax.somewhat-dishonest")
+    data = story.listing(story.world.document_number(TAX), list="tax.somewhat-dishonest")
     dead(story, reason, data, "decision.listing", "tax")
 
 
 def ground_unknown(story: Story, reason: str) -> None:
-    data = story.listing(0, story.world.document_number(TAX), ground="tax.rudeness")
+    data = story.listing(story.world.document_number(TAX), ground="tax.rudeness")
     dead(story, reason, data, "decision.listing", "tax")
 
 
@@ -199,8 +199,8 @@ def conduct_not_in_catalogue(story: Story, reason: str) -> None:
 def target_of_other_authority(story: Story, reason: str) -> None:
     """The market authority withdraws what the tax authority decided: the listing stands."""
     number, phase = story.world.document_number(TAX), story.random.randrange(PHASES)
-    story.send(phase, "tax", "decision.listing", story.listing(phase, number))
-    data = story.end_of(MARKET, number, target=story.target(TAX, number, "listing"))
+    story.send(phase, "tax", "decision.listing", story.listing(number))
+    data = story.end_of(MARKET, target=story.target(TAX, number, "listing"))
     story.send(phase, "market", "withdrawal", data, DEAD, reason=reason)
     story.expect("tax.major-dishonest", number)
 
@@ -210,7 +210,7 @@ def too_many_open_entries(story: Story, reason: str) -> None:
     phase, target = story.random.randrange(PHASES), story.world.event_id("tax")
     for turn in range(AWAITED_TOO_MANY):
         fate = DEAD if turn == AWAITED_TOO_MANY - 1 else APPLIED
-        story.send(phase, "tax", "withdrawal", story.end_of(TAX, "", target={"id": target}), fate, reason=reason)
+        story.send(phase, "tax", "withdrawal", story.end_of(TAX, target={"id": target}), fate, reason=reason)
 
 
 def version_conflict(story: Story, reason: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from streamer.demo.messages import DRUG, FINANCE, HOUSING, MARKET, QUALITY, TAX, Body
 from streamer.demo.story import CLOCKS, PHASES, Story, World
-from streamer.demo.truth import APPLIED, CLOSED, DUPLICATE, LIFTED, RAISED, SUPERSEDED
+from streamer.demo.truth import APPLIED, CLOSED, DUPLICATE, RAISED, SUPERSEDED
 
 TAX_LIST: Final = "tax.major-dishonest"
 PROCUREMENT_LIST: Final = "procurement.serious"
@@ -47,14 +47,14 @@ def years_before(day: date, years: int) -> date:
 def listed(story: Story) -> None:
     """A complete listing in force."""
     number = story.world.document_number(TAX)
-    story.send(later(story), "tax", "decision.listing", story.listing(0, number))
+    story.send(later(story), "tax", "decision.listing", story.listing(number))
     story.expect(TAX_LIST, number)
 
 
 def listed_twice_reported(story: Story) -> None:
     """A second department reports the same listing decision, in another spelling of its number."""
     number = story.world.document_number(TAX)
-    data = story.listing(0, number)
+    data = story.listing(number)
     story.send(later(story), "tax", "decision.listing", data)
     other = {**data, "document_number": number.replace("〔", "[").replace("〕", "]").replace("1", "１")}
     story.send(later(story), "market", "decision.listing", other)
@@ -65,11 +65,11 @@ def listed_twice_reported(story: Story) -> None:
 def delisted(story: Story) -> None:
     """Listed, then taken off by the authority: by the listing's id, or by its number."""
     number, phase = story.world.document_number(TAX), story.random.randrange(PHASES)
-    identifier = story.send(phase, "tax", "decision.listing", story.listing(phase, number))
+    identifier = story.send(phase, "tax", "decision.listing", story.listing(number))
     off = later(story, phase)
     named = {"id": identifier} if story.random.random() < 0.5 else {"document_number": number}
     on = story.world.day("2026-01-01", CLOCKS[off])
-    data = story.end_of(TAX, number, list=TAX_LIST, listing=named, cause="performed", effective_on=on, decided_on=on)
+    data = story.end_of(TAX, list=TAX_LIST, listing=named, cause="performed", effective_on=on, decided_on=on)
     story.send(off, "tax", "decision.delisting", data)
     story.expect(TAX_LIST, number, "delisted")
 
@@ -77,10 +77,9 @@ def delisted(story: Story) -> None:
 def delisted_on_a_later_day(story: Story) -> None:
     """The delisting takes effect on a day that the next tick brings."""
     number, phase = story.world.document_number(TAX), story.random.randrange(PHASES)
-    story.send(phase, "tax", "decision.listing", story.listing(phase, number))
+    story.send(phase, "tax", "decision.listing", story.listing(number))
     data = story.end_of(
         TAX,
-        number,
         list=TAX_LIST,
         listing={"document_number": number},
         cause="repaired",
@@ -93,9 +92,9 @@ def delisted_on_a_later_day(story: Story) -> None:
 def listing_withdrawn(story: Story) -> None:
     """Listed, then the decision is withdrawn: by id, or by its natural key."""
     number, phase = story.world.document_number(TAX), story.random.randrange(PHASES)
-    identifier = story.send(phase, "tax", "decision.listing", story.listing(phase, number))
+    identifier = story.send(phase, "tax", "decision.listing", story.listing(number))
     target = {"id": identifier} if story.random.random() < 0.5 else story.target(TAX, number, "listing")
-    story.send(later(story, phase), "tax", "withdrawal", story.end_of(TAX, number, target=target, cause="revoked"))
+    story.send(later(story, phase), "tax", "withdrawal", story.end_of(TAX, target=target, cause="revoked"))
     story.expect(TAX_LIST, number, "withdrawn")
 
 
@@ -104,15 +103,15 @@ def listing_withdrawn_before_it_came(story: Story) -> None:
     number, phase = story.world.document_number(TAX), story.random.randrange(PHASES)
     identifier = story.world.event_id("tax")
     target = {"id": identifier} if story.random.random() < 0.5 else story.target(TAX, number, "listing")
-    story.send(phase, "tax", "withdrawal", story.end_of(TAX, number, target=target, cause="revoked"))
-    story.send(later(story, phase), "tax", "decision.listing", story.listing(phase, number), event_id=identifier)
+    story.send(phase, "tax", "withdrawal", story.end_of(TAX, target=target, cause="revoked"))
+    story.send(later(story, phase), "tax", "decision.listing", story.listing(number), event_id=identifier)
 
 
 def listing_expired(story: Story) -> None:
     """The decision's own last day passes with a tick."""
     number, phase = story.world.document_number(TAX), story.random.randrange(PHASES)
     until = between_ticks(story, phase).isoformat()
-    story.send(phase, "tax", "decision.listing", story.listing(phase, number, until=until, until_basis="决定书"))
+    story.send(phase, "tax", "decision.listing", story.listing(number, until=until, until_basis="决定书"))
     story.expect(TAX_LIST, number, "expired")
 
 
@@ -121,7 +120,6 @@ def listing_term_ended(story: Story) -> None:
     number, phase = story.world.document_number(TAX), story.random.randrange(PHASES)
     published = years_before(between_ticks(story, phase) + DAY, 3)
     data = story.listing(
-        phase,
         number,
         decided_on=(published - timedelta(days=9)).isoformat(),
         notice_served_on=(published - timedelta(days=30)).isoformat(),
@@ -137,7 +135,7 @@ def listing_term_ended(story: Story) -> None:
 def listing_over_on_arrival(story: Story) -> None:
     """Its last day had passed before it came: nothing is raised."""
     number = story.world.document_number(TAX)
-    data = story.listing(0, number, until=story.world.day("2025-12-31", "2026-01-04"), until_basis="决定书")
+    data = story.listing(number, until=story.world.day("2025-12-31", "2026-01-04"), until_basis="决定书")
     story.send(later(story), "tax", "decision.listing", data)
 
 
@@ -145,14 +143,14 @@ def listing_not_yet_in_force(story: Story) -> None:
     """Published now, in force on a day that a tick brings."""
     number, phase = story.world.document_number(TAX), story.random.randrange(PHASES)
     on = (between_ticks(story, phase) + DAY).isoformat()
-    story.send(phase, "tax", "decision.listing", story.listing(phase, number, effective_on=on))
+    story.send(phase, "tax", "decision.listing", story.listing(number, effective_on=on))
     story.expect(TAX_LIST, number)
 
 
 def listing_in_force_after_the_end(story: Story) -> None:
     """In force on a day that no tick of this world reaches: nothing is raised."""
     number = story.world.document_number(TAX)
-    story.send(later(story), "tax", "decision.listing", story.listing(0, number, effective_on="2026-07-01"))
+    story.send(later(story), "tax", "decision.listing", story.listing(number, effective_on="2026-07-01"))
 
 
 def listing_incomplete(story: Story) -> None:
@@ -165,14 +163,14 @@ def listing_incomplete(story: Story) -> None:
             ("remedies_closed", "remedies-open"),
         )
     )
-    story.send(later(story), "tax", "decision.listing", story.listing(0, number, **{field: None}))
+    story.send(later(story), "tax", "decision.listing", story.listing(number, **{field: None}))
     story.expect_notice(TAX_LIST, kind, "tax", RAISED, number)
 
 
 def listing_completed(story: Story) -> None:
     """Incomplete first; a correction of the same party completes it: the notice closes, the alerts go out."""
     number, phase = story.world.document_number(TAX), story.random.randrange(PHASES)
-    whole = story.listing(phase, number)
+    whole = story.listing(number)
     story.send(phase, "tax", "decision.listing", {k: v for k, v in whole.items() if k != "notice_served_on"})
     data = correction(story, TAX, number, "listing", replacement(whole))
     story.send(later(story, phase), "tax", "correction", data)
@@ -183,7 +181,7 @@ def listing_completed(story: Story) -> None:
 def listing_of_the_wrong_party(story: Story) -> None:
     """A correction says that another entity was meant: lifted there, raised here."""
     number, phase = story.world.document_number(TAX), story.random.randrange(PHASES)
-    whole = story.listing(phase, number)
+    whole = story.listing(number)
     story.send(phase, "tax", "decision.listing", whole)
     right = story.world.entity()
     data = correction(story, TAX, number, "listing", replacement(whole))
@@ -196,14 +194,14 @@ def listing_of_the_wrong_party(story: Story) -> None:
 def individual_business_listed(story: Story) -> None:
     """An individual business (个体工商户): recorded, nothing goes out."""
     number = story.world.document_number(TAX)
-    story.send(later(story), "tax", "decision.listing", story.listing(0, number))
+    story.send(later(story), "tax", "decision.listing", story.listing(number))
 
 
 def correction(
     story: Story, body: Body, number: str, kind: str, whole: dict[str, Any], version: int = 2
 ) -> dict[str, Any]:
     target = story.target(body, number, kind)
-    return story.end_of(body, number, target=target, kind=kind, version=version, replacement=whole)
+    return story.end_of(body, target=target, kind=kind, version=version, replacement=whole)
 
 
 def replacement(data: dict[str, Any]) -> dict[str, Any]:
@@ -267,7 +265,7 @@ def procurement_withdrawn(story: Story) -> None:
     data = procurement_penalty(story, number, story.world.day("2024-06-01", "2025-12-31"))
     story.send(phase, "finance", "decision.penalty", data)
     target = story.target(FINANCE, number, "penalty")
-    story.send(later(story, phase), "finance", "withdrawal", story.end_of(FINANCE, number, target=target))
+    story.send(later(story, phase), "finance", "withdrawal", story.end_of(FINANCE, target=target))
     story.expect(PROCUREMENT_LIST, number, "withdrawn")
 
 
@@ -356,7 +354,7 @@ def three_food_penalties_one_withdrawn(story: Story) -> None:
         story.send(phase, "drug", "decision.penalty", data)
         numbers.append(number)
     target = story.target(DRUG, story.random.choice(numbers), "penalty")
-    story.send(later(story, phase), "drug", "withdrawal", story.end_of(DRUG, numbers[0], target=target))
+    story.send(later(story, phase), "drug", "withdrawal", story.end_of(DRUG, target=target))
     story.expect_notice(FOOD_RULE, "consider", "market", CLOSED)
 
 
@@ -492,7 +490,6 @@ ORGANISATIONS: Final[dict[str, tuple[Scenario, int]]] = {
     )
 }
 INDIVIDUALS: Final[dict[str, tuple[Scenario, int]]] = {"individual_business_listed": (individual_business_listed, 60)}
-FINAL_ACTIONS: Final = (RAISED, LIFTED, CLOSED)
 
 
 def tell_all(world: World, scale: float) -> None:

@@ -120,8 +120,8 @@ class Story:
             data["decided_on"] = decided_on
         return {**data, **more}
 
-    def listing(self, phase: int, document_number: str, **fields: Any) -> dict[str, Any]:
-        """A complete tax listing, in force on the phase's clock; ``fields`` replace, None removes."""
+    def listing(self, document_number: str, **fields: Any) -> dict[str, Any]:
+        """A complete tax listing, in force from the world's first day on; ``fields`` replace, None removes."""
         decided = self.world.day("2025-03-01", "2025-11-30")
         published = (date.fromisoformat(decided) + timedelta(days=self.random.randint(5, 30))).isoformat()
         data = self.data(
@@ -141,8 +141,8 @@ class Story:
             data |= {"until": self.world.day("2027-01-01", "2028-06-30"), "until_basis": "决定书"}
         return {name: value for name, value in {**data, **fields}.items() if value is not None}
 
-    def end_of(self, body: Body, document_number: str, **more: Any) -> dict[str, Any]:
-        """A document of the authority that ends ``document_number``: the common fields with a number of its own."""
+    def end_of(self, body: Body, **more: Any) -> dict[str, Any]:
+        """A document that is about an earlier one: the common fields with a number of its own."""
         return self.data(body, self.world.document_number(body), **more)
 
     def target(self, body: Body, document_number: str, kind: str) -> dict[str, Any]:
