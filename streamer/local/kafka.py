@@ -40,20 +40,28 @@ TOOL_OPTIONS: Final = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"
 
 
 def plan(state: State, count: int, first_port: int | None) -> None:
-    """Write ``count`` nodes into an empty ``state``; keep those it has. Raises StreamerError when it has fewer."""
+    """Write ``count`` nodes into an empty ``state``; keep those it has, on the ports given.
+
+    Raises StreamerError when it has fewer nodes, or when one that runs would have to move.
+    """
     if state.brokers and len(state.brokers) < count:
         raise StreamerError(
             f"this home has a Kafka of {len(state.brokers)} broker(s), not {count}",
             todo="`streamer local down --purge` (its data go), then start again with --brokers",
         )
-    if state.brokers:
-        return
-    taken = {0}
-    while state.cluster_id.startswith("-") or not state.cluster_id:  # an option, to the tool that formats
-        state.cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    for index in range(count):
-        port = processes.free_port(taken) if first_port is None else first_port + index
-        state.brokers.append(Broker(index + 1, port, processes.free_port(taken)))
+    taken: set[int] = set()
+    if not state.brokers:
+        while state.cluster_id.startswith("-") or not state.cluster_id:  # an option, to the tool that formats
+            state.cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        for index in range(count):
+            port = processes.free_port(taken) if first_port is None else first_port + index
+            state.brokers.append(Broker(index + 1, port, processes.free_port(taken)))
+    elif first_port is not None:
+        for broker in state.brokers:
+            port = first_port + broker.node_id - 1
+            if port != broker.port:
+                processes.require_stopped(broker.process, f"Kafka node {broker.node_id}", broker.port)
+                broker.port = port
 
 
 def bootstrap_servers(state: State) -> str:

@@ -50,10 +50,13 @@ SETTINGS: Final = {
 
 
 def plan(state: State, port: int | None) -> None:
-    """Give ``state`` a server when it has none."""
+    """Give ``state`` a server when it has none; one that does not run may get another port. Raises StreamerError."""
     if state.postgres is None:
         taken = {broker.port for broker in state.brokers} | {broker.controller_port for broker in state.brokers}
         state.postgres = Postgres(port or processes.free_port(taken), secrets.token_urlsafe(18))
+    elif port not in {None, state.postgres.port}:
+        processes.require_stopped(state.postgres.process, "PostgreSQL", state.postgres.port)
+        state.postgres.port = port or state.postgres.port
 
 
 def url(server: Postgres, database: str = DATABASE) -> str:

@@ -166,6 +166,14 @@ def free_port(taken: set[int]) -> int:
     )
 
 
+def require_stopped(process: Process | None, server: str, port: int) -> None:
+    """Raises StreamerError when ``server`` runs, on ``port``, and was to get another."""
+    if is_running(process):
+        raise StreamerError(
+            f"{server} runs on port {port}; it cannot get another now", todo="`streamer local down` first"
+        )
+
+
 def require_port(port: int, server: str) -> None:
     """Raises StreamerError when somebody else listens on the port that ``server`` needs."""
     if not port_is_free(port):

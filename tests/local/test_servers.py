@@ -15,7 +15,8 @@ from streamer import local
 from streamer.errors import StreamerError
 from streamer.local import kafka, postgres
 from streamer.local.paths import Paths
-from streamer.local.processes import HOST
+from streamer.local.processes import HOST, free_port
+from streamer.local.state import State
 
 Start = Callable[..., Awaitable[local.Servers]]
 
@@ -138,13 +139,28 @@ async def test_a_given_server_that_does_not_answer_is_named_without_its_password
     assert "hidden" not in str(error.value)
 
 
-async def test_a_port_that_is_taken_is_named(own_servers: Start) -> None:
+async def test_a_port_that_is_taken_is_named_and_another_may_be_given_until_the_server_runs(own_servers: Start) -> None:
     with socket.socket() as other:
         other.bind((HOST, 0))
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(StreamerError, match=f"port {port}, which PostgreSQL needs"):
             await own_servers(brokers=0, postgres_port=port)
+    free = free_port({port})
+    servers = await own_servers(brokers=0, postgres_port=free)
+    assert f":{free}/" in servers.database_url
+    with pytest.raises(StreamerError, match=f"PostgreSQL runs on port {free}"):
+        await own_servers(brokers=0, postgres_port=port)
+
+
+def test_a_given_port_is_the_first_brokers_and_the_others_follow() -> None:
+    state = State()
+    kafka.plan(state, 3, 21_000)
+    assert kafka.bootstrap_servers(state) == f"{HOST}:21000,{HOST}:21001,{HOST}:21002"
+    kafka.plan(state, 1, None)
+    assert len(state.brokers) == 3  # a home keeps what it has
+    kafka.plan(state, 3, 22_000)
+    assert kafka.bootstrap_servers(state) == f"{HOST}:22000,{HOST}:22001,{HOST}:22002"
 
 
 async def test_a_java_that_fails_is_shown_with_the_end_of_its_log(
