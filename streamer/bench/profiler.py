@@ -1,0 +1,123 @@
+"""A sampling profiler for a process that is measured: CPU time by line and by function. Not for: wall time, or production.
+
+The timer counts the CPU of the whole process (ITIMER_PROF); at each beat every Python thread's own CPU clock says how much it
+had of it, and its stack gets that much. What no Python thread used is native (RocksDB's threads). A call into C belongs to the
+line that made it. SIGUSR2 writes the profile.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any, Final, NamedTuple
+
+BEAT_S: Final = 0.002
+DEPTH_MAX: Final = 60
+KEPT: Final = 60  # rows a table
+WRITE_SIGNAL: Final = signal.SIGUSR2
+ROOT: Final = Path(__file__).parents[2]
+
+
+class Profile(NamedTuple):
+    """Seconds of CPU: in all, of native threads, and by place (``self``: the place alone; ``inclusive``: what it called, too)."""
+
+    cpu_s: float
+    native_s: float
+    lines: dict[str, float]
+    functions: dict[str, float]
+    inclusive: dict[str, float]
+
+
+class Sampler:
+    """Samples this process into ``path`` until it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._clocks: dict[int, float] = {}
+        self._lines: Counter[tuple[CodeType, int]] = Counter()
+        self._functions: Counter[CodeType] = Counter()
+        self._inclusive: Counter[CodeType] = Counter()
+        self._began_s = 0.0
+
+    def start(self) -> None:
+        self._began_s = time.process_time()
+        for thread in threading.enumerate():
+            self._spent(thread.ident)
+        signal.signal(WRITE_SIGNAL, self._write)
+        signal.signal(signal.SIGPROF, self._beat)
+        signal.siginterrupt(signal.SIGPROF, False)
+        signal.setitimer(signal.ITIMER_PROF, BEAT_S, BEAT_S)
+
+    def _spent(self, ident: int | None) -> float:
+        """CPU seconds of a thread since the last call."""
+        if ident is None:
+            return 0.0
+        try:
+            now = time.clock_gettime(time.pthread_getcpuclockid(ident))
+        except (OSError, OverflowError):  # it has ended
+            return 0.0
+        before = self._clocks.get(ident, 0.0)
+        self._clocks[ident] = now
+        return max(0.0, now - before)
+
+    def _beat(self, _number: int, interrupted: FrameType | None) -> None:
+        main = threading.main_thread().ident
+        for ident, frame in sys._current_frames().items():
+            spent_s = self._spent(ident)
+            if spent_s:
+                self._add(interrupted if ident == main else frame, spent_s)
+
+    def _add(self, frame: FrameType | None, spent_s: float) -> None:
+        if frame is None:
+            return
+        self._lines[frame.f_code, frame.f_lineno] += spent_s  # type: ignore[assignment]
+        self._functions[frame.f_code] += spent_s  # type: ignore[assignment]
+        seen: set[CodeType] = set()
+        at: FrameType | None = frame
+        while at is not None and len(seen) < DEPTH_MAX:
+            if at.f_code not in seen:
+                seen.add(at.f_code)
+                self._inclusive[at.f_code] += spent_s  # type: ignore[assignment]
+            at = at.f_back
+
+    def _write(self, _number: int, _frame: FrameType | None) -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        cpu_s = time.process_time() - self._began_s
+        profile = Profile(
+            cpu_s,
+            max(0.0, cpu_s - sum(self._functions.values())),
+            {f"{place(code)}:{line}": s for (code, line), s in self._lines.most_common(KEPT)},
+            {place(code): s for code, s in self._functions.most_common(KEPT)},
+            {place(code): s for code, s in self._inclusive.most_common(KEPT)},
+        )
+        draft = self._path.with_suffix(".new")
+        draft.write_text(json.dumps(profile._asdict()), encoding="utf-8")
+        draft.rename(self._path)
+
+
+def place(code: CodeType) -> str:
+    """``file function``, the file from the repository or the package on."""
+    path = Path(code.co_filename)
+    if path.is_relative_to(ROOT) and "site-packages" not in path.parts:
+        path = path.relative_to(ROOT)
+    else:
+        path = Path(*path.parts[-2:])
+    return f"{path.as_posix()} {code.co_qualname}"
+
+
+def read(path: Path) -> Profile:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return Profile(**found)
+
+
+def top(profile: Profile, rows: int) -> list[tuple[float, str]]:
+    """The places that cost most by themselves: share of all CPU, and where."""
+    ranked = Counter(profile.functions)
+    ranked["(native threads)"] = profile.native_s  # type: ignore[assignment]
+    return [(spent_s / profile.cpu_s, where) for where, spent_s in ranked.most_common(rows) if profile.cpu_s]
