@@ -103,6 +103,10 @@ def not_an_authority(story: Story, reason: str) -> None:
     dead(story, reason, {**penalty(story), "authority": {"name": "有关方面"}})
 
 
+def not_a_document_number(story: Story, reason: str) -> None:
+    dead(story, reason, {**penalty(story), "document_number": "2025年第1号文所附当事人情况说明"})
+
+
 def identifiers_contradict(story: Story, reason: str) -> None:
     other = story.world.entity().org_code
     party = messages.party(story.entity)
@@ -230,6 +234,7 @@ INTAKE: Final[tuple[Refusal, ...]] = (
     schema,
     impossible_date,
     not_an_authority,
+    not_a_document_number,
     identifiers_contradict,
     citizen_number_in_field,
     personal_name_in_field,

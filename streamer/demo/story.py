@@ -130,7 +130,12 @@ class Story:
             decided,
             list="tax.major-dishonest",
             ground=self.random.choice(("tax.evasion", "tax.false-special-invoice", "tax.export-refund-fraud")),
-            based_on=[{"authority": messages.authority(messages.TAX), "document_number": document_number + "之一"}],
+            based_on=[
+                {
+                    "authority": messages.authority(messages.TAX),
+                    "document_number": self.world.document_number(messages.TAX),
+                }
+            ],
             notice_served_on=(date.fromisoformat(decided) - timedelta(days=20)).isoformat(),
             remedies_closed=True,
             effective_on=published,

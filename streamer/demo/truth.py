@@ -15,7 +15,6 @@ SUPERSEDED: Final = "superseded"
 PARKED: Final = "parked"
 DEAD: Final = "dead_lettered"
 UNRESOLVED: Final = "identity_unresolved"  # the reason under which persons and unknown codes wait
-FATES: Final = (APPLIED, DUPLICATE, SUPERSEDED, PARKED, DEAD)
 
 RAISED: Final = "raised"
 LIFTED: Final = "lifted"
