@@ -16,6 +16,7 @@ from streamer.domain.keys import normalise_authority_name, normalise_document_nu
 from streamer.domain.personal import (
     authority_like,
     contains_name,
+    document_number_like,
     find_citizen_number,
     instrument_like,
     term_basis_like,
@@ -103,7 +104,11 @@ class Clearing:
         return found
 
     def document_number(self, text: str, pointer: str) -> str:
-        return self.must(pointer, normalise_document_number(text))
+        number = normalise_document_number(text)
+        if not document_number_like(number):
+            reason = "citizen_number_in_field" if find_citizen_number(text) else "not_a_document_number"
+            raise NotAdmitted(reason, pointer)
+        return self.must(pointer, number)
 
     def target(self, raw: Mapping[str, Any], pointer: str) -> Target:
         identifier, number, authority = raw.get("id"), raw.get("document_number"), raw.get("authority")

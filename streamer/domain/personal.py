@@ -149,6 +149,20 @@ def term_basis_like(text: str) -> bool:
     return bool(_TERM_BASIS(text)) or instrument_like(_ARTICLE.sub("", text))
 
 
+_LAST_DIGIT: Final = re.compile(r".*[0-9]([^0-9]*)", re.DOTALL).fullmatch
+_LATIN_TAIL: Final = re.compile(r"号?[A-Z〔〕()/.-]{0,6}").fullmatch
+_DOCUMENT_NUMBER_TAILS: Final = frozenset(words.DOCUMENT_NUMBER_TAILS)
+
+
+def document_number_like(number: str) -> bool:
+    """Whether a normalised document number (文号) ends as they do: after its last digit comes 号 or little else."""
+    found = _LAST_DIGIT(number)
+    if found is None or len(number) > MAX_NAME_LENGTH:
+        return False
+    tail = found[1].strip("〕〔")
+    return tail in _DOCUMENT_NUMBER_TAILS or bool(_LATIN_TAIL(tail))
+
+
 def url_like(url: str) -> bool:
     """Whether ``url`` is ASCII http(s) that hides neither a citizen number nor a text of another script."""
     if not url.isascii() or not url.startswith(("http://", "https://")):

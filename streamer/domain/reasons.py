@@ -69,6 +69,12 @@ _INTAKE: Final = (
         "What stands at json_pointer is no authority's name or code. Give its full name or its unified code.",
     ),
     _refused(
+        "not_a_document_number",
+        "json_pointer 处不是文号。文号至多 100 字，最后一个数字之后只能是“号”及文书名称，如 测税稽罚〔2026〕1号。",
+        "What stands at json_pointer is no document number: at most 100 characters, and after its last digit only the sign "
+        "for number and the kind of document.",
+    ),
+    _refused(
         "identifiers_contradict",
         "同一当事人的两个代码指向不同的主体。核对登记信息，只保留正确的代码。",
         "Two identifiers of one party name different entities. Check the registry and keep the right one.",

@@ -64,6 +64,13 @@ DECREE_STARTS: Final = (
     "海关总署",
 )
 
+# What departments write after the last digit of a document number (文号).
+DOCUMENT_NUMBER_TAILS: Final = _words(
+    "号 号文 号令 号公告 号决定 号决定书 号处罚决定书 号行政处罚决定书 号处理决定书 号处罚决定 号处理决定 号判决书 号裁定书 "
+    "号民事判决书 号刑事判决书 号行政判决书 号执行裁定书 号民事裁定书 号通知书 号告知书 号认定书 号决定 号裁定 号通知 "
+    "号之一 号之二 号之三 号之四 号之五 号之六 号之七 号之八 号之九 号之十 号补正 号更正 之一 之二 之三"
+)
+
 # What ``until_basis`` may say in the clear beside an instrument and an article (期限依据).
 TERM_PHRASES: Final = _words(
     "决定书 本决定 处罚决定 处罚决定书 行政处罚决定书 列入决定 列入决定书 认定决定书 判决书 裁定书 通知书 公告 "

@@ -204,6 +204,27 @@ def test_addresses(url, like):
     assert personal.url_like(url) is like
 
 
+@pytest.mark.parametrize(
+    ("number", "like"),
+    [
+        ("测税稽罚〔2026〕1号", True),
+        ("〔2026〕测01民终45号", True),
+        ("〔2026〕测01执123号之一", True),
+        ("穗番税退罚字〔2026〕1号", True),
+        ("GS-2026-1A", True),
+        ("测罚2026", True),
+        ("测〔2026〕", True),
+        ("测税稽罚〔2026〕12号行政处罚决定书", True),
+        ("测税稽罚〔2026〕1号王小明", False),
+        ("测税稽罚〔2026〕王小明", False),
+        ("王小明", False),
+        ("1" * 101, False),
+    ],
+)
+def test_document_numbers(number, like):
+    assert personal.document_number_like(number) is like
+
+
 def test_persons_that_an_event_declares_are_found_however_they_are_written():
     names = personal.declared_person_names(
         {
