@@ -1,0 +1,143 @@
+"""The commit of a unit: the one function that the guarantee rests on. Not for: deciding when (``lane``).
+
+Killed during or after the outputs: state is unchanged, redelivery computes the same bytes again. Inside the changelog
+append: all of it happened or nothing. Before the local store: that is behind and catches up. Before the offset commit:
+redelivery is skipped, the partition row says what is included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from streamer.engine import failpoints
+from streamer.engine.exits import Exit, Refusal
+from streamer.engine.partition_row import PARTITION_KEY, encode_partition_row, origin
+from streamer.engine.unit import Message, Outputs, Unit
+
+if TYPE_CHECKING:
+    from streamer.engine.lane import Lane
+    from streamer.engine.partition import OwnedPartition
+    from streamer.engine.runtime import Runtime
+
+#: An append whose offset the broker did not tell (a resend that it had already).
+UNTOLD = -1
+
+
+class CommitSteps:
+    """The steps of a commit; a process has one object of it. Each is a method, so that a test can break one and see the
+    fault tests fail."""
+
+    def __init__(self, runtime: Runtime, changelog: str | None) -> None:
+        self.runtime = runtime
+        self.changelog_topic = changelog
+
+    async def run(self, lane: Lane, unit: Unit, previous: Unit | None) -> None:
+        """outputs → changelog → local store → ledger; the offset goes to the broker later, by timer."""
+        self.runtime.pause_check()
+        if previous is not None:
+            await previous.told.wait()
+        await self.outputs(lane, unit)
+        unit.told.set()
+        failpoints.hit("after_outputs")
+        if previous is not None and previous.task is not None:
+            await previous.task
+        if unit.steps:
+            await self.external(unit)
+        elif lane.owned is not None and unit.changes is not None:
+            self.runtime.pause_check()
+            await self.changelog(lane.owned, unit)
+            failpoints.hit("after_changelog")
+            self.local(lane.owned, unit)
+            failpoints.hit("after_rocksdb")
+        lane.landed(unit)
+
+    async def outputs(self, lane: Lane, unit: Unit) -> None:
+        """What goes out, acknowledged: first what must stand before the rest."""
+        for batch in (unit.sooner, unit.later):
+            if batch.messages:
+                await self._send(lane.owned, batch)
+        if lane.owned is not None:
+            unit.positions = dict(lane.owned.outputs)
+
+    async def external(self, unit: Unit) -> None:
+        """A sink's own durable steps, in order; they wait for their server as long as it takes."""
+        for step in unit.steps:
+            await step()
+
+    async def changelog(self, owned: OwnedPartition, unit: Unit) -> None:
+        """All rows and the partition row, in one record batch, at the expected offset."""
+        assert unit.changes is not None
+        row = owned.row
+        row.applied = max(row.applied, unit.following - 1)
+        row.sequence += 1
+        row.outputs = unit.positions
+        unit.changes.payloads[PARTITION_KEY] = encode_partition_row(row)
+        await self.append_rows(owned, unit, list(unit.changes.payloads.items()))
+
+    async def append_rows(self, owned: OwnedPartition, unit: Unit, rows: list[tuple[bytes, bytes | None]]) -> None:
+        """One record batch of changelog records. Raises Refusal when it is too large, or did not land where it had to."""
+        assert self.changelog_topic is not None
+        expected = owned.position
+        following = owned.row.applied + 1
+        messages = [
+            Message(unit.timestamp_ms, key, origin(following, expected + i) + (payload or b""), ())
+            for i, (key, payload) in enumerate(rows)
+        ]
+        owned.position = await self.append(
+            self.changelog_topic, owned.number, messages, expected, failpoint="in_changelog"
+        )
+
+    def local(self, owned: OwnedPartition, unit: Unit) -> None:
+        """Rows and changelog position into the local store, in one batch."""
+        assert unit.changes is not None
+        owned.stored.write(unit.changes.payloads, owned.position)
+        owned.rows.landed(unit.changes)
+        owned.known = owned.booked = True
+
+    async def append(
+        self, topic: str, partition: int, messages: list[Message], expected: int, *, failpoint: str | None = None
+    ) -> int:
+        """Single writer: one batch that must land at ``expected``; the position after it. Raises Refusal otherwise."""
+        rt = self.runtime
+        assert rt.appender is not None
+        timeout = rt.settings.commit_step_timeout_s
+        landed = await asyncio.wait_for(
+            rt.appender.batch(topic, partition, messages, rt.settings.unit_max_bytes, failpoint), timeout
+        )
+        following = expected + len(messages)
+        if landed == UNTOLD:
+            end = await asyncio.wait_for(rt.end_offset(topic, partition), timeout)
+            landed = expected if end == following else end
+        if landed != expected:
+            raise Refusal(
+                Exit.FOREIGN,
+                f"{topic}-{partition}: an append landed at {landed}, not at {expected}: somebody else writes",
+            )
+        rt.answered()
+        return following
+
+    async def _send(self, owned: OwnedPartition | None, batch: Outputs) -> None:
+        """All queues of a batch, side by side."""
+        compacted = self.runtime.compacted
+        await asyncio.gather(
+            *[
+                self._send_owned(owned, topic, partition, queue)
+                if owned is not None and topic in compacted
+                else self._send_plain(topic, partition, queue)
+                for (topic, partition), queue in batch.messages.items()
+            ]
+        )
+
+    async def _send_plain(self, topic: str, partition: int, queue: list[Message]) -> None:
+        rt = self.runtime
+        assert rt.appender is not None
+        timeout = rt.settings.commit_step_timeout_s
+        await asyncio.wait_for(rt.appender.all(topic, partition, queue, rt.settings.output_batch_bytes), timeout)
+        rt.answered()
+
+    async def _send_owned(self, owned: OwnedPartition, topic: str, partition: int, queue: list[Message]) -> None:
+        """A compacted output: each batch at its expected position, one after the other."""
+        assert self.runtime.appender is not None
+        for part in self.runtime.appender.parts(queue, self.runtime.settings.output_batch_bytes):
+            owned.outputs[topic] = await self.append(topic, partition, part, owned.outputs[topic])

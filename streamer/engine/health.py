@@ -1,0 +1,49 @@
+"""/metrics, /healthz and /readyz on 127.0.0.1. Not for: anything else; no state is ever served.
+
+Healthy: the event loop turns. Ready: partitions are owned and recovered, or none is due; a server that a sink waits for does
+not make it unready.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+#: Where the port is written, for those who asked for a free one.
+PORT_FILE = "http.port"
+
+
+class HealthServer:
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        settings = self._app.settings
+        if settings.metrics_port < 0:
+            return
+        site_app = web.Application()
+        site_app.add_routes(
+            [web.get("/metrics", self._metrics), web.get("/healthz", self._healthz), web.get("/readyz", self._readyz)]
+        )
+        self._runner = web.AppRunner(site_app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", settings.metrics_port).start()
+        port = self._runner.addresses[0][1]
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        (settings.state_dir / PORT_FILE).write_text(f"{port}\n")
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        app = self._app
+        app.metrics.ready.set(app.ready)
+        app.metrics.assigned.set(len(app.lanes))
+        return web.Response(body=generate_latest(app.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"healthy": True, "waiting_on": self._app.runtime.waits})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        ready = self._app.ready
+        return web.json_response({"ready": ready, "partitions": len(self._app.lanes)}, status=200 if ready else 503)

@@ -1,0 +1,66 @@
+"""Compacted outputs after a recovery: what was written past the known position is stated again from state. Not for: the
+commit's own appends (``commit``).
+
+A paused worker's late v1 after v2 would stay last for ever; so would a version of a unit that never became durable.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.structs import TopicPartition
+
+from streamer.engine.exits import Exit, Refusal
+from streamer.engine.fetch import fetch
+from streamer.engine.unit import Message
+
+if TYPE_CHECKING:
+    from streamer.engine.partition import OwnedPartition
+    from streamer.engine.table import KeyedTable
+
+_FETCH_S = 0.5
+_ROUND_RECORDS = 50_000
+
+
+async def repair_outputs(app: Any, consumer: Any, table: KeyedTable, owned: OwnedPartition) -> None:
+    """Reads each compacted output of this partition past its known position, writes the current version of every key found
+    there again, and takes the position. Raises Refusal when the topic was made anew, or somebody else writes."""
+    tps = {topic: TopicPartition(topic, owned.number) for topic in table.restate}
+    if not tps:
+        return
+    consumer.assign(list(tps.values()))
+    begin, end = await consumer.beginning_offsets(list(tps.values())), await consumer.end_offsets(list(tps.values()))
+    for topic, tp in tps.items():
+        known = owned.row.outputs.get(topic)
+        if known is not None and known > end[tp]:
+            raise Refusal(
+                Exit.CONFIG,
+                f"{topic}-{owned.number} ends at {end[tp]}, but was written up to {known}: it was deleted and made anew. "
+                "Restore it, or start with a new application id so that everything is written again",
+            )
+        keys = await _keys(consumer, tp, max(known or 0, begin[tp]), end[tp])
+        owned.outputs[topic] = end[tp]
+        await _restate(app, table, owned, topic, sorted(keys))
+
+
+async def _keys(consumer: Any, tp: TopicPartition, start: int, end: int) -> set[bytes]:
+    keys: set[bytes] = set()
+    consumer.seek(tp, start)
+    position = start
+    while position < end:
+        for part in (await fetch(consumer, [tp], _FETCH_S, _ROUND_RECORDS)).values():
+            keys.update(r.key for r in part.records if r.key is not None)
+            position = part.following
+    return keys
+
+
+async def _restate(app: Any, table: KeyedTable, owned: OwnedPartition, topic: str, keys: list[bytes]) -> None:
+    restate, runtime = table.restate[topic], app.runtime
+    messages = []
+    for key in keys:
+        current = restate(owned.rows, key)
+        if current is not None:
+            messages.append(Message(app.now_ms(), key, current[0], current[1]))
+    for part in runtime.appender.parts(messages, runtime.settings.output_batch_bytes):
+        owned.outputs[topic] = await runtime.steps.append(topic, owned.number, part, owned.outputs[topic])
+    runtime.metrics.restated.labels(topic).inc(len(messages))

@@ -1,0 +1,179 @@
+"""A partition's rows as a handler sees them: every change of every unit, durable or not. Not for: storing (``store``).
+
+A read looks in the cache, in the open unit, in the units under way (newest first), in the local store. One key is one
+object as long as anything refers to it, so a handler may change it in place and ``put`` it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from heapq import merge
+from typing import Final, Protocol
+
+from streamer.engine.cache import Cache
+
+#: What a deleted row costs in the changelog: origin and record framing.
+DELETE_BYTES: Final = 40
+
+
+class Codec(Protocol):
+    """How a table's rows become bytes; the key tells the kind of row."""
+
+    def encode(self, key: bytes, value: object) -> bytes: ...
+
+    def decode(self, key: bytes, raw: bytes | memoryview) -> object: ...
+
+
+class Reader(Protocol):
+    """What is durable of one partition."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+
+    def scan(self, prefix: bytes, stop: bytes | None) -> Iterator[tuple[bytes, bytes]]: ...
+
+
+class Frozen:
+    """The changes of one unit under way: key → encoded row, None for deleted."""
+
+    __slots__ = ("_sorted", "payloads")
+
+    def __init__(self, payloads: dict[bytes, bytes | None]) -> None:
+        self.payloads = payloads
+        self._sorted: dict[int, list[bytes]] = {}
+
+    def keys_of(self, kind: int) -> list[bytes]:
+        """Sorted keys that begin with the byte ``kind``."""
+        keys = self._sorted.get(kind)
+        if keys is None:
+            keys = self._sorted[kind] = sorted(k for k in self.payloads if k[0] == kind)
+        return keys
+
+
+class Rows:
+    """Ordered map of one partition: bytes → the codec's values. Keys have at least one byte."""
+
+    __slots__ = ("_cache", "_codec", "_flying", "_reader", "_sorted", "dirty", "grown")
+
+    def __init__(self, codec: Codec, reader: Reader, cache: Cache) -> None:
+        self._codec = codec
+        self._reader = reader
+        self._cache = cache
+        #: Changes of the open unit: key → value, None for deleted.
+        self.dirty: dict[bytes, object | None] = {}
+        #: Estimated bytes of these changes.
+        self.grown = 0
+        self._flying: list[Frozen] = []
+        self._sorted: dict[int, list[bytes]] = {}
+
+    def get(self, key: bytes) -> object | None:
+        """The row, or None."""
+        value = self._cache.get(key)
+        if value is not None:
+            return value
+        if key in self.dirty:
+            return self.dirty[key]
+        for frozen in reversed(self._flying):
+            if key in frozen.payloads:
+                return self._decoded(key, frozen.payloads[key])
+        return self._decoded(key, self._reader.get(key))
+
+    def put(self, key: bytes, value: object, grow: int, keep: bool = True) -> None:
+        """Writes a row. ``grow``: the estimated bytes that this adds to the unit's changes (the whole row, the first time in
+        a unit). ``keep=False``: it will hardly be read again soon, do not let it push others out of the cache."""
+        if self._sorted and key not in self.dirty:
+            self._index(key)
+        self.dirty[key] = value
+        self.grown += grow
+        if keep:
+            self._cache.changed(key, value, grow)
+        else:
+            self._cache.forget(key)
+
+    def delete(self, key: bytes) -> None:
+        """Removes a row, whether it exists or not."""
+        if self._sorted and key not in self.dirty:
+            self._index(key)
+        self.dirty[key] = None
+        self.grown += len(key) + DELETE_BYTES
+        self._cache.forget(key)
+
+    def scan(self, prefix: bytes, stop: bytes | None = None) -> Iterator[tuple[bytes, object]]:
+        """Rows whose key begins with ``prefix`` (at least one byte) and is below ``stop``, in the order of their keys.
+
+        Shows which keys existed when it began, and their present values; keys deleted meanwhile are left out."""
+        if not prefix:
+            raise ValueError("scan needs a prefix of at least one byte")
+        overlay = self._changed_keys(prefix, stop)
+        stored = self._reader.scan(prefix, stop)
+        last = None
+        for key, raw in merge(((k, None) for k in overlay), stored, key=_first):
+            if key == last:
+                continue
+            last = key
+            value = self._current(key, raw)
+            if value is not None:
+                yield key, value
+
+    # -- the engine's side
+
+    def freeze(self) -> Frozen:
+        """Encodes the open unit's changes; from here on they belong to a unit under way."""
+        encode = self._codec.encode
+        frozen = Frozen({k: None if v is None else encode(k, v) for k, v in self.dirty.items()})
+        frozen._sorted = self._sorted
+        self._flying.append(frozen)
+        self.dirty = {}
+        self._sorted = {}
+        self.grown = 0
+        return frozen
+
+    def turn(self) -> None:
+        """Between slices: lets the cache forget what has not been used lately."""
+        self._cache.turn()
+
+    def landed(self, frozen: Frozen) -> None:
+        """The unit is in the local store."""
+        self._flying.remove(frozen)
+
+    def _decoded(self, key: bytes, raw: bytes | None) -> object | None:
+        if raw is None:
+            return None
+        value = self._codec.decode(key, raw)
+        self._cache.loaded(key, value, len(raw))
+        return value
+
+    def _current(self, key: bytes, raw: bytes | None) -> object | None:
+        value = self._cache.get(key)
+        if value is not None:
+            return value
+        if raw is None or key in self.dirty or any(key in f.payloads for f in self._flying):
+            return self.get(key)
+        return self._decoded(key, raw)
+
+    def _index(self, key: bytes) -> None:
+        keys = self._sorted.get(key[0])
+        if keys is not None:
+            insort(keys, key)
+
+    def _changed_keys(self, prefix: bytes, stop: bytes | None) -> list[bytes]:
+        kind = prefix[0]
+        keys = self._sorted.get(kind)
+        if keys is None:
+            keys = self._sorted[kind] = sorted(k for k in self.dirty if k[0] == kind)
+        found = set(_range(keys, prefix, stop))
+        for frozen in self._flying:
+            found.update(_range(frozen.keys_of(kind), prefix, stop))
+        return sorted(found)
+
+
+def _first(pair: tuple[bytes, bytes | None]) -> bytes:
+    return pair[0]
+
+
+def _range(keys: list[bytes], prefix: bytes, stop: bytes | None) -> list[bytes]:
+    start = bisect_left(keys, prefix)
+    end = start
+    while end < len(keys) and keys[end].startswith(prefix) and (stop is None or keys[end] < stop):
+        end += 1
+    return keys[start:end]

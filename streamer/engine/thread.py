@@ -1,0 +1,127 @@
+"""The consumer's own thread: honest commits, explicit start offsets, raw fetches. Not for: what the offsets mean."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.consumer import ensure_TP
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streamer.engine.exits import Exit, fatal
+from streamer.engine.fetch import Fetched, fetch
+
+if TYPE_CHECKING:
+    from streamer.engine.runtime import Runtime
+
+#: What a commit may meet while the group changes; the records come again and are recognised.
+REFUSED = (CommitFailedError, IllegalStateError, RebalanceInProgressError, UnknownMemberIdError, IllegalGenerationError)
+
+
+class Start(NamedTuple):
+    """Of one source partition: the log's begin and end, and what the group committed (None: nothing)."""
+
+    begin: int
+    end: int
+    committed: int | None
+
+
+class SliceThread(driver.AIOKafkaConsumerThread):
+    """aiokafka in a thread of its own, so that heartbeats go on while a slice is being handled."""
+
+    runtime: Runtime
+
+    def _create_worker_consumer(self, transport: Any) -> Any:  # noqa: ARG002 - the signature of Faust
+        """As Faust's, with the settings that Faust has no name for."""
+        app = self.consumer.app
+        self._assignor = app.assignor if app.tables.changelog_topics else RoundRobinPartitionAssignor
+        settings = self.runtime.settings
+        return AIOKafkaConsumer(
+            bootstrap_servers=settings.bootstrap_servers,
+            client_id=settings.instance_id or settings.app_id,
+            group_id=settings.app_id,
+            group_instance_id=settings.instance_id,
+            partition_assignment_strategy=[self._assignor],
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_poll_records=settings.max_poll_records,
+            max_poll_interval_ms=24 * 3600 * 1000,  # a sink may wait for its server for hours; the watchdog judges
+            max_partition_fetch_bytes=settings.fetch_max_bytes,
+            fetch_max_wait_ms=500,
+            request_timeout_ms=30_000,
+            check_crcs=True,
+            session_timeout_ms=int(settings.session_timeout_s * 1000),
+            rebalance_timeout_ms=int(settings.rebalance_timeout_s * 1000),
+            heartbeat_interval_ms=int(settings.heartbeat_s * 1000),
+            isolation_level="read_committed" if app.reads_committed else "read_uncommitted",
+        )
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        if self.runtime.settings.instance_id is not None:
+            self._watch_membership()
+
+    def _watch_membership(self) -> None:
+        """A static member that the group does not know any more has been replaced, or slept: it must not go on."""
+        coordinator = self._ensure_consumer()._coordinator
+        reset = coordinator.reset_generation
+
+        def lost() -> None:
+            if coordinator.generation > 0 and not self.runtime.stopping:
+                fatal(Exit.PAUSE, f"the group no longer knows the member {self.runtime.settings.instance_id}")
+            reset()
+
+        coordinator.reset_generation = lost
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """True only if the broker has them. (Faust's own crashes here, or says so although it has not.)"""
+        consumer = self._ensure_consumer()
+        try:
+            await consumer.commit({TopicPartition(*tp): OffsetAndMetadata(o, "") for tp, o in offsets.items()})
+        except REFUSED as exc:
+            self.log.warning("offset commit refused, the records come again: %s", type(exc).__name__)
+            return False
+        return True
+
+    async def starts(self, tps: Iterable[TP]) -> dict[TP, Start]:
+        """Begin, end and committed offset of each."""
+        consumer = self._ensure_consumer()
+        wanted = [TopicPartition(*tp) for tp in tps]
+        begin, end = await consumer.beginning_offsets(wanted), await consumer.end_offsets(wanted)
+        committed = await asyncio.gather(*[consumer.committed(tp) for tp in wanted])
+        return {ensure_TP(tp): Start(begin[tp], end[tp], offset) for tp, offset in zip(wanted, committed, strict=True)}
+
+    async def start_at(self, offsets: Mapping[TP, int], others: Iterable[TP]) -> None:
+        """Seeks explicitly; partitions that only recovery reads are not fetched here."""
+        consumer = self._ensure_consumer()
+        for tp, offset in offsets.items():
+            consumer.seek(TopicPartition(*tp), offset)
+        consumer.pause(*[TopicPartition(*tp) for tp in others])
+
+    async def slices(self, tps: Iterable[TP], timeout_s: float) -> dict[TopicPartition, Fetched]:
+        """A fetch of exactly these partitions; nothing while the flow is stopped."""
+        if not self.consumer.flow_active:
+            return {}
+        wanted = [TopicPartition(*tp) for tp in tps]
+        return await fetch(self._ensure_consumer(), wanted, timeout_s, self.runtime.settings.max_poll_records)
+
+    async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Log ends, from the broker."""
+        found = await self._ensure_consumer().end_offsets([TopicPartition(*tp) for tp in tps])
+        return {ensure_TP(tp): int(end) for tp, end in found.items()}
+
+    async def leave(self) -> None:
+        """Stops the consumer; a dynamic member leaves the group so that others take over at once."""
+        await self._ensure_consumer().stop()

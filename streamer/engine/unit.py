@@ -1,0 +1,88 @@
+"""A unit: what one commit makes durable, whole slices or parts of them, cut between events. Not for: the order of the
+commit (``commit``), or when it is time (``lane``)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple
+
+from streamer.engine.rows import Frozen
+
+Headers = Sequence[tuple[str, bytes]]
+Step = Callable[[], Awaitable[None]]
+
+
+class Message(NamedTuple):
+    """One record on its way out."""
+
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+#: What a record costs in a batch beyond its key, value and headers.
+RECORD_OVERHEAD_BYTES: Final = 32
+
+
+def message_bytes(message: Message) -> int:
+    """An upper estimate of a message's bytes in a batch."""
+    size = RECORD_OVERHEAD_BYTES + len(message.key or b"") + len(message.value or b"")
+    for name, value in message.headers:
+        size += len(name) + len(value) + 10
+    return size
+
+
+class Outputs:
+    """Messages of one unit by (topic, partition), in order."""
+
+    __slots__ = ("messages", "size")
+
+    def __init__(self) -> None:
+        self.messages: dict[tuple[str, int], list[Message]] = {}
+        self.size = 0
+
+    def add(self, topic: str, partition: int, message: Message) -> None:
+        where = (topic, partition)
+        queue = self.messages.get(where)
+        if queue is None:
+            queue = self.messages[where] = []
+        queue.append(message)
+        self.size += message_bytes(message)
+
+
+class Unit:
+    """[first, following) of one source partition; the range is empty when a sweep alone made it."""
+
+    __slots__ = (
+        "born",
+        "changes",
+        "first",
+        "following",
+        "later",
+        "positions",
+        "sooner",
+        "steps",
+        "task",
+        "timestamp_ms",
+        "told",
+    )
+
+    def __init__(self, first: int, now: float) -> None:
+        self.first = first
+        self.following = first
+        self.born = now
+        #: Messages acknowledged before any of ``later`` is sent.
+        self.sooner = Outputs()
+        self.later = Outputs()
+        #: A sink's durable steps; with them there is no changelog.
+        self.steps: list[Step] = []
+        #: Rows, once the unit is under way; None: no table.
+        self.changes: Frozen | None = None
+        #: Compacted output topic → next position, after this unit's outputs.
+        self.positions: dict[str, int] = {}
+        self.timestamp_ms = 0
+        #: Set when its outputs are acknowledged: the next unit's may follow.
+        self.told = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None

@@ -1,0 +1,79 @@
+"""Runs an EngineApp as this process: lock, signals, a stop that takes a bounded time. Not for: starting it again
+(``supervisor``)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+import faust
+
+from streamer.engine import exits, failpoints
+from streamer.engine.app import EngineApp
+from streamer.engine.exits import Exit, Refusal, fatal
+from streamer.engine.lock import FolderLock
+
+log = logging.getLogger(__name__)
+
+
+class EngineWorker(faust.Worker):
+    """Faust's worker with the engine's own end."""
+
+    def install_signal_handlers(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, self._stop_soon)
+
+    def _stop_soon(self) -> None:
+        app: EngineApp = self.app
+        if not app.runtime.stopping:
+            app.runtime.stopping = True
+            self._ending = asyncio.ensure_future(stop(app))
+
+
+def run(app: EngineApp) -> NoReturn:
+    """Never returns; the exit code is one of ``exits.Exit``, or 0 after SIGTERM."""
+    logging.basicConfig(
+        level=app.settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    try:
+        failpoints.arm(os.environ)
+        FolderLock(app.settings.state_dir).take()
+    except ValueError as exc:
+        fatal(Exit.CONFIG, str(exc))
+    except Refusal as exc:
+        fatal(exc.code, "start", exc)
+    worker = EngineWorker(
+        app, loglevel=app.settings.log_level, quiet=True, override_logging=False, redirect_stdouts=False
+    )
+    worker.spinner = None
+    try:
+        worker.execute_from_commandline()
+    except Exception as exc:  # noqa: BLE001 - a start that failed, by Faust or Kafka
+        fatal(Exit.STALL, "the process did not start", exc)
+    raise SystemExit(0)
+
+
+async def stop(app: EngineApp) -> None:
+    """Finishes what was begun, commits it, ends with 0; whatever is late is safe to leave."""
+    settings = app.settings
+    try:
+        await asyncio.wait_for(_finish(app), settings.stop_timeout_s)
+    except Exception as exc:  # noqa: BLE001 - it ends here in any case, and nothing is lost
+        log.warning("stop: not everything was finished (%s); it comes again", type(exc).__name__)
+    exits.terminate(0)
+
+
+async def _finish(app: EngineApp) -> None:
+    consumer: Any = app._consumer
+    if consumer is not None and consumer.lanes:
+        consumer.stop_flow()
+        await consumer.quiesce("stop", app.settings.stop_timeout_s / 2)
+        consumer.lanes = {}
+    if app._store is not None:
+        app._store.close()
+    if consumer is not None and app.settings.instance_id is None:
+        await consumer._thread.call_thread(consumer._thread.leave)
