@@ -97,16 +97,21 @@ def against_replay(replay: Replay, emitted: Emitted) -> list[Check]:
     return checks
 
 
-def copies_of(emitted: Emitted) -> Check:
+def copies_of(emitted: Emitted, resent: int) -> list[Check]:
     """Copies made by the kills: there are some, and they are byte-identical."""
     repeated = [copies for copies in (*emitted.alerts.values(), *emitted.notices.values()) if len(copies) > 1]
     extra = sum(len(copies) - 1 for copies in repeated)
     same = all(len(set(copies)) == 1 for copies in repeated)
-    return Check(
-        "repeated copies are byte-identical",
-        same and extra > 0,
-        f"{extra:,} repeated copies of {len(repeated):,} messages",
-    )
+    return [
+        Check(
+            "the killed intake's copies are known", resent > 0, f"{resent:,} records came again and were not counted"
+        ),
+        Check(
+            "the killed dossier's are byte-identical",
+            same and extra > 0,
+            f"{extra:,} copies of {len(repeated):,} messages",
+        ),
+    ]
 
 
 async def against_postgres(dsn: str, emitted: Emitted, report: Report) -> list[Check]:
