@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Final, Protocol
 
+from streamer import ticks
 from streamer.agents.rulebooks import Rulebooks
 from streamer.domain import messages
 from streamer.domain.alerts import alert_key
-from streamer.domain.dates import append_time
+from streamer.domain.dates import BEIJING, append_time, iso
 from streamer.domain.dossier import Dossier, Meta
 from streamer.domain.reasons import REASONS
 from streamer.domain.records import HEADER_HASH, HEADER_ORIGIN, Activation, Origin, Record, decode_record
@@ -25,6 +27,7 @@ RECORDS: Final = "credit.records"
 STATUS: Final = "credit.status"
 DEAD_LETTERS: Final = "credit.dead-letters"
 TABLE: Final = "dossier"
+MIDNIGHT_POLL_S: Final = 20.0
 ACTIVATION_MARK: Final = b'{"record":"rulebook.activated"'
 _CODEC: Final = Codec()
 
@@ -109,6 +112,21 @@ def restate_status(rows: Any, key: bytes) -> Restated:
     return (status_body(key.decode(), head), ()) if head and head.version else None
 
 
+class Midnight:
+    """The partitions seen here whose clock is behind the date. Production's ticks: the owner of a partition writes one when the
+    date turns; two owners at once write two, and the second does nothing."""
+
+    def __init__(self) -> None:
+        self._clocks: dict[int, int] = {}
+
+    def saw(self, partition: int, row: Partition) -> None:
+        if row.ticks == "append":
+            self._clocks[partition] = row.clock
+
+    def behind(self, today: int) -> list[int]:
+        return sorted(partition for partition, clock in self._clocks.items() if clock and clock < today)
+
+
 def meta_of(record: RecordIn) -> Meta:
     """What comes beside a record, from its headers."""
     origin, content = None, b""
@@ -132,8 +150,12 @@ def register(
 ) -> None:
     """Add the dossier's agent and table to ``app``. ``observe`` is given each partition's row after a slice (metrics)."""
     dossier = Dossier(rulebooks.law)
+    calendar = Midnight()
 
     def sweep(context: Any) -> bool:
+        row = context.rows.get(PARTITION)
+        if isinstance(row, Partition):
+            calendar.saw(context.partition, row)
         return dossier.sweep(context.rows, KafkaEffects(context, sealer))
 
     standing = {f"credit.standing.{domain}": restate_standing for domain in domains}
@@ -164,9 +186,18 @@ def register(
             row = slice_.rows.get(PARTITION)
             slice_.done()
             if isinstance(row, Partition):
+                calendar.saw(slice_.partition, row)
                 observe(slice_.partition, row)
 
     app.agent(app.slices(RECORDS), name="dossier")(agent)
+
+    async def midnight() -> None:
+        today = datetime.now(BEIJING).date().toordinal()
+        behind = calendar.behind(today)
+        if behind:
+            await ticks.send_to(app.producer, behind, iso(today) or "")
+
+    app.timer(MIDNIGHT_POLL_S)(midnight)
 
 
 async def _bring_rulebooks(rulebooks: Rulebooks, slice_: Slice) -> None:

@@ -41,6 +41,7 @@ def append_day(append_ms: int) -> int:
     return datetime.fromtimestamp(append_ms / 1000, BEIJING).date().toordinal()
 
 
+@lru_cache(maxsize=256)  # records of one batch share theirs
 def append_time(append_ms: int) -> str:
     """An append time as RFC 3339 with milliseconds, UTC."""
     return datetime.fromtimestamp(append_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -141,7 +141,7 @@ def _write(work: Work, record: Record, content: bytes, fact: Fact, identifier: b
     fact.served_on, fact.published_on = day(record.notice_served_on), day(record.published_on)
     fact.effective_on, fact.remedies_closed = day(record.effective_on), record.remedies_closed
     fact.until, fact.until_basis = day(record.until), record.until_basis
-    if listed is not None:
+    if listed is not None and listed.ends_with_ban:
         ban_end = max((day(s.to) for s in record.sanctions if s.kind in BANS), default=0)
         if ban_end:
             fact.until, fact.until_basis = ban_end, "ban as decided"

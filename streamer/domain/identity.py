@@ -56,7 +56,7 @@ INDIVIDUAL_PREFIX: Final = "92"  # unified codes of individual businesses (ä¸ªä½
 
 def normalise_code(text: str) -> str:
     """Upper case, full width to half width; spaces and hyphens of any kind removed. A masked code keeps its ``*``."""
-    if _CLEAN(text):
+    if _CLEAN(text) or _CLEAN(text := text.replace("-", "").replace(" ", "").upper()):
         return text
     clean = "".join(c for c in unicodedata.normalize("NFKC", text).upper() if _kept(c))
     return clean if _CLEAN(clean) or clean == text else normalise_code(clean)

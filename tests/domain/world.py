@@ -81,6 +81,7 @@ def rulebook(status: str = "signed") -> Rulebook:
                 name_zh="政府采购严重违法（测试）",
                 listed_by=("finance",),
                 entry="penalty",
+                ends_with_ban=True,
                 entry_when="fine_fen >= 3000000 || ban_days >= 365",
                 term=Term(3, "decided_on"),
                 **common,
