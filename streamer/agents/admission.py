@@ -158,7 +158,9 @@ class Admission:
     def _admit(self, message: _Message, source: _Source | None) -> list[OutRecord | Refused]:
         envelope: Envelope | None = None
         try:
-            size = len(message.value) + sum(len(name) + len(text or b"") for name, text in message.headers)
+            size = len(message.value)
+            if message.headers:
+                size += sum([len(name) + len(text or b"") for name, text in message.headers])
             if size > EVENT_MAX_BYTES:
                 raise NotAdmitted("oversized", "")
             try:

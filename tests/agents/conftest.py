@@ -1,3 +1,5 @@
+"""What the agents' tests share."""
+
 import pytest
 from prometheus_client import CollectorRegistry
 
