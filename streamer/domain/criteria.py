@@ -73,10 +73,13 @@ class Expression:
     def evaluate(self, variables: Mapping[str, Any]) -> bool:
         """Whether it holds. What cannot be evaluated does not hold: nothing is raised on a doubt.
 
-        ``variables``: lists as tuples. An answer depends on what the text names alone, so it is remembered by that: an
-        evaluation took 20 µs, and most decisions differ in nothing that a criterion asks for.
+        An answer depends on what the text names alone, so it is remembered by that: an evaluation takes 20 µs, and most
+        decisions differ in nothing that a criterion asks for.
         """
-        named = tuple([variables[name] for name in self._names])
+        try:
+            named = tuple([tuple(v) if type(v := variables[name]) is list else v for name in self._names])
+        except KeyError:
+            return False
         answer = self._answers.get(named)
         if answer is None:
             if len(self._answers) >= ANSWERS_MAX:
@@ -127,11 +130,11 @@ def decision_variables(record: Record, roles: tuple[str, ...]) -> dict[str, Any]
         "kind": record.kind or "",
         "domain": record.domain,
         "conduct": record.conduct or "",
-        "authority_roles": roles,
+        "authority_roles": list(roles),
         "fine_fen": sum(sanction.amount_fen for sanction in record.sanctions if sanction.kind == "fine"),
         "ban_days": ban_days(record),
-        "sanctions": tuple(sorted({sanction.kind for sanction in record.sanctions})),
-        "basis": tuple([_title(basis.instrument) for basis in record.basis]),
+        "sanctions": sorted({sanction.kind for sanction in record.sanctions}),
+        "basis": [_title(basis.instrument) for basis in record.basis],
         "assessed_fen": sum(year.amount_fen for year in record.assessed),
         "share_permille": max((year.share_permille or 0 for year in record.assessed), default=0),
         "publicity": record.publicity or "",
