@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import click
 import orjson
@@ -17,6 +20,16 @@ from streamer.demo import tell, verify
 from streamer.demo.runner import Demo, Result, summary
 from streamer.errors import EXIT_OK, EXIT_PROBLEM
 from streamer.settings import Settings
+
+FURTHER: Final = (
+    'export STREAMER_HOME="$PWD/.streamer/demo" PATH="$PWD/.venv/bin:$PATH"',
+    "streamer status            lag of each role; `streamer status CODE` what stands about an entity",
+    "streamer audit             the books",
+    "streamer local status      where Kafka and PostgreSQL are; `streamer local down` stops them",
+    "SQL      SELECT domain, action, count(*) FROM enterprise.alert GROUP BY 1, 2;",
+    "topics   credit.alerts.procurement, credit.standing.procurement, credit.outcomes.tax, credit.dead-letters",
+    "metrics  GET /metrics on the port in $STREAMER_HOME/state/credit-<role>-demo/http.port",
+)
 
 
 @click.command()
@@ -37,8 +50,9 @@ def demo(events: int, seed: int, *, keep: bool, as_json: bool) -> int:
 
 
 async def _run(events: int, seed: int, *, keep: bool, quiet: bool) -> Result:
-    settings = Settings.from_env()
-    folder = settings.home / "demo"
+    given = Settings.from_env()
+    settings = replace(given, home=given.home / "demo")  # its own servers and state: it begins by removing them
+    folder = settings.home / "world"
     folder.mkdir(parents=True, exist_ok=True)
     _forget(settings.home, folder)
     begun = time.monotonic()
@@ -64,8 +78,6 @@ async def _run(events: int, seed: int, *, keep: bool, quiet: bool) -> Result:
 
 def _forget(home: Path, folder: Path) -> None:
     """State folders and logs of an earlier demo: its topics are gone with its servers."""
-    import shutil
-
     shutil.rmtree(home / "state", ignore_errors=True)
     for log in folder.glob("*.log"):
         log.unlink()
@@ -85,14 +97,8 @@ def _print(result: Result, *, keep: bool) -> None:
             click.echo(tell.alert(data) + "\n")
     click.echo("checks")
     for check in result.checks:
-        click.echo(f"  {'ok  ' if check.ok else 'FAIL'}  {check.name:<36}{check.detail}")
+        click.echo(f"  {'ok  ' if check.ok else 'FAIL'}  {check.name:<40}{check.detail}")
     click.echo("\ntime: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result.seconds.items()))
     click.echo("\nto look further" + ("" if keep else " (run it with KEEP=1 first: everything is stopped now)"))
-    click.echo("  streamer status            lag of each role; `streamer status CODE` for an entity")
-    click.echo("  streamer audit             the books")
-    click.echo("  streamer local status      addresses of Kafka and PostgreSQL")
-    click.echo("  psql: SELECT domain, action, count(*) FROM enterprise.alert GROUP BY 1, 2;")
-    click.echo(
-        "  topics: credit.alerts.procurement, credit.standing.procurement, credit.outcomes.tax, credit.dead-letters"
-    )
-    click.echo("  metrics: each role writes its port to .streamer/state/credit-<role>/http.port; GET /metrics there")
+    for line in FURTHER:
+        click.echo("  " + line)

@@ -5,13 +5,15 @@ Not for: what a role does (``streamer.app``) or how restarts are paced (``stream
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import sys
 
 import click
 
 from streamer.app import ROLES
-from streamer.engine import Child, supervise
+from streamer.engine.supervisor import Program, Supervisor
 from streamer.settings import Settings
 
 
@@ -31,16 +33,20 @@ def worker(roles: tuple[str, ...], *, accept_loss: bool) -> int:
     environment = {**os.environ, "STREAMER_HOME": str(settings.home)}
     if accept_loss:
         environment["STREAMER_ACCEPT_LOSS"] = "1"
-    if settings.metrics_port:
-        offsets = {role: settings.metrics_port + number for number, role in enumerate(ROLES)}
-    else:
-        offsets = dict.fromkeys(ROLES, 0)
-    children = [
-        Child(
+    ports = {role: settings.metrics_port + n if settings.metrics_port else 0 for n, role in enumerate(ROLES)}
+    programs = [
+        Program(
             name=role,
             argv=[sys.executable, "-m", "streamer.app", role],
-            environment={**environment, "STREAMER_METRICS_PORT": str(offsets[role])},
+            env={**environment, "STREAMER_METRICS_PORT": str(ports[role])},
         )
-        for role in (roles or ROLES)
+        for role in dict.fromkeys(roles or ROLES)
     ]
-    return supervise(children)
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    return asyncio.run(_supervise(programs))
+
+
+async def _supervise(programs: list[Program]) -> int:
+    supervisor = Supervisor(programs)
+    supervisor.install_signals()
+    return await supervisor.run()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -61,7 +62,7 @@ class Demo:
     def __init__(self, settings: Settings, folder: Path, *, events: int, seed: int, say: Say) -> None:
         self.settings, self.folder, self.events, self.seed, self.say = settings, folder, events, seed, say
         self.seconds: dict[str, float] = {}
-        self.workers: list[asyncio.subprocess.Process] = []
+        self.workers: list[subprocess.Popen[bytes]] = []
         self.bootstrap = self.database = ""
         self.sources = [source.id for source in sources(settings.sources)]
 
@@ -116,10 +117,10 @@ class Demo:
                 )
                 if number == 0:
                     await asyncio.gather(publishing, self._killed("intake"))
-                    await self._worker("intake", "sink")
+                    self._worker("intake", "sink")
                     await self._caught_up(("intake",))
                     await self._killed("dossier")
-                    await self._worker("dossier")
+                    self._worker("dossier")
                 else:
                     await publishing
         await self._caught_up(("intake", "dossier", "sink"))
@@ -152,43 +153,40 @@ class Demo:
     async def stop(self, *, servers: bool) -> None:
         """End the workers, and the servers if asked."""
         for process in self.workers:
-            if process.returncode is None:
+            if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         for process in self.workers:
             try:
-                await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
-            except TimeoutError:
+                await asyncio.to_thread(process.wait, STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
                 process.kill()
-                await process.wait()
+                process.wait()
         if servers and self.settings.bootstrap_servers is None:
             await local.stop(self.settings.home)
 
     async def _killed(self, role: str) -> None:
         """Run a role until it dies of kill -9 at its failpoint."""
         environment = {"STREAMER_FAILPOINTS": KILLED_AT[role], "STREAMER_ALLOW_FAILPOINTS": "1"}
-        process = await self._spawn(["-m", "streamer.app", role], environment, role)
-        code = await asyncio.wait_for(process.wait(), KILL_TIMEOUT_S)
+        process = self._spawn(["-m", "streamer.app", role], environment, role)
+        code = await asyncio.to_thread(process.wait, KILL_TIMEOUT_S)
         if code != -signal.SIGKILL:
             raise StreamerError(f"{role} ended with {code}, not by kill -9", where=str(self.folder / f"{role}.log"))
         self.say(f"{role} killed (kill -9) between its outputs and their commit")
 
-    async def _worker(self, *roles: str) -> None:
+    def _worker(self, *roles: str) -> None:
         arguments = [part for role in roles for part in ("--role", role)]
-        await self._spawn(["-m", "streamer", "worker", *arguments], {}, "worker")
+        self._spawn(["-m", "streamer", "worker", *arguments], {}, "worker")
 
-    async def _spawn(self, arguments: list[str], environment: dict[str, str], name: str) -> asyncio.subprocess.Process:
+    def _spawn(self, arguments: list[str], environment: dict[str, str], name: str) -> subprocess.Popen[bytes]:
+        """A process in a session of its own: with KEEP=1 it outlives this one."""
         with (self.folder / f"{name}.log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *arguments,
-                env={
-                    **os.environ,
-                    "STREAMER_HOME": str(self.settings.home),
-                    "STREAMER_RULEBOOK": "fictional",
-                    **environment,
-                },
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                env={**os.environ, "STREAMER_HOME": str(self.settings.home), **ENVIRONMENT, **environment},
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
         self.workers.append(process)
         return process

@@ -47,6 +47,19 @@ def settle(work: Work, fact_id: bytes, fact: Fact) -> None:
         _tell(work, criterion, counter, fact)
 
 
+def lift_all(work: Work) -> None:
+    """Take back every manage alert and close every notice that a counter holds open."""
+    for rule_id, counter in work.head.counters.items():
+        if not counter.alert.open:
+            continue
+        if counter.alert_id:
+            lift = Lift(cause="superseded", effective_on=iso(work.clock))
+            alerts.lift_alert(work, counter.alert, rule_id.encode(), rule_id, lift)
+            counter.alert_id = ""
+        else:
+            alerts.close_notice(work, counter.alert, rule_id.encode(), rule_id, CONSIDER)
+
+
 def _counts(work: Work, fact: Fact, row: Criterion) -> bool:
     return (
         fact.present

@@ -115,6 +115,8 @@ class Dossier:
             at=append_time(meta.append_ms),
             cause=Cause(record.source, record.id),
         )
+        if record.party.individual and not head.individual:
+            _fall_silent(work)
         verdict = decisions.decide(work, record, meta.content, seen.awaited if seen else [])
         books.count(verdict.outcome)
         if verdict.outcome == "dead_lettered":
@@ -129,6 +131,18 @@ class Dossier:
         rows.put(EVENT + entity + key, event, EVENT_BYTES)
         rows.put(EXPIRY + day_key(expires) + entity + key, MARK, EXPIRY_BYTES)
         work.close()
+
+
+def _fall_silent(work: Work) -> None:
+    """The entity turns out to be an individual business (个体工商户): take back what was said about it, say nothing more."""
+    for fact_id in list(work.head.open):
+        fact = work.fact(fact_id)
+        if fact is not None:
+            entries.lift_all(work, fact_id, fact, "superseded")
+            work.put_fact(fact_id, fact)
+    work.head.open.clear()
+    counters.lift_all(work)
+    work.head.individual = True
 
 
 def _is_resend(event: Event, inbound: int, offset: int) -> bool:

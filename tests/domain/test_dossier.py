@@ -248,6 +248,22 @@ def test_individual_businesses_are_recorded_and_never_emitted() -> None:
     assert (effects.alerts, effects.notices, effects.statuses) == ([], [], [])
 
 
+def test_an_entity_that_turns_out_individual_falls_silent() -> None:
+    world = World()
+    world.send(listing())
+    for number in range(2):
+        world.send(penalty(f"质{number}号", domain="quality"))
+    assert world.open == TAX_MEASURES | {"quality.two"}
+    world.send(penalty("后1号", party=Party("TTTT99001", individual=True)))
+    assert world.open == set()
+    said = len(world.said)
+    world.send(listing("税列〔2026〕2号"))
+    world.send(penalty("质9号", domain="quality"))
+    world.tick("2030-01-01")
+    assert len(world.said) == said
+    assert decode_status(world.replay.effects.statuses[-1][1]).open_alerts == ()
+
+
 def test_an_event_id_is_forgotten_and_the_fact_still_met() -> None:
     world = World()
     world.send(listing())
