@@ -18,7 +18,7 @@ from streamer.engine.health import HealthServer
 from streamer.engine.lane import Lane
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition import OwnedPartition
-from streamer.engine.preflight import check_topics, wait_for_kafka
+from streamer.engine.preflight import check_changelog, check_topics, compacted, topic_settings, wait_for_kafka
 from streamer.engine.recovery import BulkTableManager
 from streamer.engine.rows import Codec
 from streamer.engine.runtime import Runtime
@@ -56,6 +56,8 @@ class EngineApp(faust.App):
         #: Source topics, of which ``committed_topics`` are read with read_committed.
         self.sources: set[str] = set()
         self.committed_topics: set[str] = set()
+        #: Source topics whose offsets may have gaps: the consumer's position alone counts there.
+        self.sparse_topics: set[str] = set()
         self.outputs: dict[str, bool] = {}
         self.the_table: KeyedTable | None = None
         self.recovery_moved_at = self.runtime.clock()
@@ -195,15 +197,21 @@ class EngineApp(faust.App):
         await super().on_start()
 
     async def _prepare(self) -> None:
+        await self._health.start()
         found = await wait_for_kafka(self.runtime)
         check_topics(found, self._required(found))
         table = self.the_table
+        known = await topic_settings(
+            self.settings.bootstrap_servers, self.sources if table is None else {*self.sources, table.changelog_name}
+        )
+        self.sparse_topics = compacted(known) | self.committed_topics
+        if table is not None:
+            check_changelog(table.changelog_name, known, self.settings.unit_max_bytes)
         if table is not None:
             _ = self.store
         self.runtime.steps = self.commit_steps(self.runtime, None if table is None else table.changelog_name)
         self.runtime.answered()
         self._watchdog.start()
-        await self._health.start()
 
     def _required(self, found: Mapping[str, int]) -> dict[str, int | None]:
         required: dict[str, int | None] = dict.fromkeys([*self.settings.required_topics, *self.sources, *self.outputs])

@@ -14,44 +14,49 @@ DECODED_FACTOR: Final = 3
 
 
 class Cache:
-    """``young`` and ``old`` map key → value; ``None`` is never stored."""
+    """``young`` and ``old`` map key → value; ``None`` is never stored. Each generation knows what its rows cost."""
 
-    __slots__ = ("_limit", "_old_cost", "cost", "old", "young")
+    __slots__ = ("_costs", "_limit", "_old_costs", "cost", "old", "young")
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = max(1, limit_bytes // 2)
         self.young: dict[bytes, object] = {}
         self.old: dict[bytes, object] = {}
+        self._costs: dict[bytes, int] = {}
+        self._old_costs: dict[bytes, int] = {}
         self.cost = 0
-        self._old_cost = ROW_OVERHEAD_BYTES
 
     def get(self, key: bytes) -> object | None:
         value = self.young.get(key)
         if value is None:
             value = self.old.get(key)
             if value is not None:
-                self.young[key] = value
-                self.cost += self._old_cost
+                self._keep(key, value, self._old_costs.get(key, ROW_OVERHEAD_BYTES))
         return value
 
     def loaded(self, key: bytes, value: object, encoded_bytes: int) -> None:
         """Keeps a row just read."""
-        self.young[key] = value
-        self.cost += encoded_bytes * DECODED_FACTOR + ROW_OVERHEAD_BYTES
+        self._keep(key, value, encoded_bytes * DECODED_FACTOR + ROW_OVERHEAD_BYTES)
 
-    def changed(self, key: bytes, value: object, grown_bytes: int) -> None:
-        """Keeps a row just written, which grew by about ``grown_bytes``."""
-        self.cost += grown_bytes * DECODED_FACTOR + (0 if key in self.young else ROW_OVERHEAD_BYTES)
+    def changed(self, key: bytes, value: object, encoded_bytes: int) -> None:
+        """Keeps a row just written, of about ``encoded_bytes``."""
+        self._keep(key, value, encoded_bytes * DECODED_FACTOR + ROW_OVERHEAD_BYTES)
+
+    def _keep(self, key: bytes, value: object, cost: int) -> None:
         self.young[key] = value
+        known = self._costs.get(key, 0)
+        if cost > known:
+            self._costs[key] = cost
+            self.cost += cost - known
 
     def forget(self, key: bytes) -> None:
-        self.young.pop(key, None)
+        if self.young.pop(key, None) is not None:
+            self.cost -= self._costs.pop(key, 0)
         self.old.pop(key, None)
 
     def turn(self) -> None:
         """Between events: ages the generations when the young one is full."""
         if self.cost > self._limit:
-            self._old_cost = max(1, self.cost // max(1, len(self.young)))
-            self.old = self.young
-            self.young = {}
+            self.old, self.young = self.young, {}
+            self._old_costs, self._costs = self._costs, {}
             self.cost = 0

@@ -165,7 +165,7 @@ class SliceConsumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """After recovery: where each source partition starts, checked against its state, then explicit seeks."""
-        self._drop_lanes()
+        self.drop_lanes()
         await asyncio.wait_for(self._idle.wait(), _BROKER_CALL_S)
         assigned = self.assignment()
         sources = {tp for tp in assigned if tp.topic in self.app.sources}
@@ -208,7 +208,7 @@ class SliceConsumer(driver.Consumer):
         """Whether all late units are a sink's that waits for its server: they may be given up."""
         return bool(self.runtime.waits) and all(unit.steps for lane in lanes for unit in lane.units)
 
-    def _drop_lanes(self) -> None:
+    def drop_lanes(self) -> None:
         for lane in self.lanes.values():
             lane.close()
         self.lanes = {}
@@ -217,14 +217,14 @@ class SliceConsumer(driver.Consumer):
     async def wait_empty(self) -> None:
         """Faust asks before it gives partitions back, and when it stops."""
         await self.quiesce("revoked", self._patience())
-        self._drop_lanes()
+        self.drop_lanes()
 
     commit_and_end_transactions = wait_empty
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         self.stop_flow()
         await self.quiesce("revoked", self._patience())
-        self._drop_lanes()
+        self.drop_lanes()
         self.app.release_partitions()
         await super().on_partitions_revoked(revoked)
 

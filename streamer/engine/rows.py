@@ -53,7 +53,7 @@ class Frozen:
 class Rows:
     """Ordered map of one partition: bytes → the codec's values. Keys have at least one byte."""
 
-    __slots__ = ("_cache", "_codec", "_flying", "_reader", "_sorted", "dirty", "grown")
+    __slots__ = ("_cache", "_codec", "_flying", "_reader", "_sizes", "_sorted", "dirty", "grown")
 
     def __init__(self, codec: Codec, reader: Reader, cache: Cache) -> None:
         self._codec = codec
@@ -64,6 +64,7 @@ class Rows:
         #: Estimated bytes of these changes.
         self.grown = 0
         self._flying: list[Frozen] = []
+        self._sizes: dict[bytes, int] = {}
         self._sorted: dict[int, list[bytes]] = {}
 
     def get(self, key: bytes) -> object | None:
@@ -79,12 +80,15 @@ class Rows:
         return self._decoded(key, self._reader.get(key))
 
     def put(self, key: bytes, value: object, grow: int, keep: bool = True) -> None:
-        """Writes a row. ``grow``: the estimated bytes that this adds to the unit's changes (the whole row, the first time in
-        a unit). ``keep=False``: it will hardly be read again soon, do not let it push others out of the cache."""
+        """Writes a row. ``grow``: the estimated bytes of the whole row with its key; a unit counts a row once, at its
+        largest. ``keep=False``: it will hardly be read again soon, do not let it push others out of the cache."""
         if self._sorted and key not in self.dirty:
             self._index(key)
         self.dirty[key] = value
-        self.grown += grow
+        known = self._sizes.get(key, 0)
+        if grow > known:
+            self._sizes[key] = grow
+            self.grown += grow - known
         if keep:
             self._cache.changed(key, value, grow)
         else:
@@ -124,6 +128,7 @@ class Rows:
         frozen._sorted = self._sorted
         self._flying.append(frozen)
         self.dirty = {}
+        self._sizes = {}
         self._sorted = {}
         self.grown = 0
         return frozen

@@ -53,7 +53,6 @@ class EngineSettings:
     stop_timeout_s: float = 8.0
     lag_poll_s: float = 2.0
     flush_interval_s: float = 5.0
-    kafka_wait_max_s: float = 600.0
 
     #: /metrics, /healthz, /readyz on 127.0.0.1; 0 takes a free port (written to ``<state_dir>/http.port``), -1 none.
     metrics_port: int = 0

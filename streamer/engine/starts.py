@@ -32,7 +32,7 @@ def lane_for(app: Any, topic: str, partition: int, start: Start) -> Lane:
             owned.row.lose(*loss)
             owned.row.applied = loss[1] - 1
             owned.booked = False
-    ledger = Ledger(name, first, start.committed, strict=topic not in app.committed_topics)
+    ledger = Ledger(name, first, start.committed, strict=topic not in app.sparse_topics)
     lane = Lane(app.runtime, topic, partition, ledger, owned)
     if table is not None and table.sweep is not None:
         context, sweep = SweepContext(lane), table.sweep

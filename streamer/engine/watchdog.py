@@ -46,7 +46,7 @@ class Watchdog:
             self._owned_once = True
             self._idle_since = now
             return None if rt.waits or rt.kafka_is_silent() else self._stalled(lanes, now, limit)
-        if self._app.unassigned or rt.waits or rt.kafka_is_silent():
+        if self._app.unassigned or rt.waits:
             self._idle_since = now
             return None
         idle = now - max(self._idle_since, self._app.recovery_moved_at)

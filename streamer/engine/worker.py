@@ -72,7 +72,7 @@ async def _finish(app: EngineApp) -> None:
     if consumer is not None and consumer.lanes:
         consumer.stop_flow()
         await consumer.quiesce("stop", app.settings.stop_timeout_s / 2)
-        consumer.lanes = {}
+        consumer.drop_lanes()
     if app._store is not None:
         app._store.close()
     if consumer is not None and app.settings.instance_id is None:
