@@ -1,0 +1,70 @@
+"""Negative controls: the dossier with one promise broken. A fault test that cannot fail proves nothing. Never shipped.
+
+``python -m tests.faults.sabotage CONTROL dossier`` runs the role as ``streamer.app`` does, with other commit steps.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from streamer import app
+from streamer.domain.state import HEAD
+from streamer.engine import CommitSteps, EngineApp, failpoints
+from streamer.engine.lane import Lane
+from streamer.engine.partition import OwnedPartition
+from streamer.engine.partition_row import origin
+from streamer.engine.unit import Message, Unit
+
+
+class OutputsLast(CommitSteps):
+    """State first, then the outputs: who dies between has said nothing of what it knows."""
+
+    async def run(self, lane: Lane, unit: Unit, previous: Unit | None) -> None:
+        self.runtime.pause_check()
+        if previous is not None and previous.task is not None:
+            await previous.task
+        assert lane.owned is not None
+        if unit.changes is not None:
+            unit.positions = dict(lane.owned.outputs)
+            await self.changelog(lane.owned, unit)
+            self.local(lane.owned, unit)
+            if unit.sooner.messages:
+                failpoints.hit("after_outputs")  # the same place: between the two
+        await self.outputs(lane, unit)
+        unit.told.set()
+        lane.landed(unit)
+
+
+class TornBatch(CommitSteps):
+    """A unit's heads in one record batch, all its other rows in another before it."""
+
+    async def append_rows(self, owned: OwnedPartition, unit: Unit, rows: list[tuple[bytes, bytes | None]]) -> None:
+        heads = [row for row in rows if row[0][:1] == HEAD]
+        others = [row for row in rows if row[0][:1] != HEAD]
+        following = owned.row.applied + 1
+        assert self.changelog_topic is not None
+        for part in (others, heads):
+            if not part:
+                continue
+            expected = owned.position
+            messages = [
+                Message(unit.timestamp_ms, key, origin(following, expected + i) + (payload or b""), ())
+                for i, (key, payload) in enumerate(part)
+            ]
+            owned.position = await self.append(self.changelog_topic, owned.number, messages, expected)
+            if part is others and heads:
+                failpoints.hit("in_changelog")
+
+
+CONTROLS: Final[dict[str, type[CommitSteps]]] = {"outputs-last": OutputsLast, "torn-batch": TornBatch}
+
+
+def main(argv: list[str]) -> None:
+    control, role = argv
+    EngineApp.commit_steps = CONTROLS[control]
+    app.main([role])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

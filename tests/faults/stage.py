@@ -1,0 +1,201 @@
+"""The stage of a run: servers of its own, topics, tables, and the roles as child processes. Not for: what happens to them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import asyncpg
+
+from sinks import migrate
+from streamer import admin, local
+from streamer.rulebook import load, open_domains, sources
+from streamer.settings import Settings
+
+SESSION_S: Final = 6  # consumer session: a paused worker has lost its partitions after so long
+STOP_TIMEOUT_S: Final = 30.0
+GONE_TIMEOUT_S: Final = 10.0  # after SIGKILL
+METRICS_TIMEOUT_S: Final = 3.0
+RESTART_DELAY_S: Final = 0.5  # as a supervisor would
+REPOSITORY: Final = Path(__file__).parents[2]
+_METRIC: Final = re.compile(r"^([a-z_]+)(?:\{(.*)\})? ([0-9.e+-]+|NaN)$", re.MULTILINE)
+
+
+class Role:
+    """One role's process and its successors. ``held``: the driver waits for its end itself."""
+
+    def __init__(self, stage: Stage, name: str, instance: str, command: Sequence[str]) -> None:
+        self.stage, self.name, self.instance = stage, name, instance
+        self.process: subprocess.Popen[bytes] | None = None
+        self.command = [sys.executable, *command, name]
+        self.held = False
+        self.exits: list[int] = []  # of every process that ended, in order
+        self.log = stage.home / "logs" / f"{name}-{instance}.log"
+        self.ended_at = 0.0
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}-{self.instance}"
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.from_env({**self.stage.environment, "STREAMER_INSTANCE": self.instance})
+
+    @property
+    def state_dir(self) -> Path:
+        return self.settings.state_dir(self.name)
+
+    def start(self, failpoint: str = "") -> None:
+        """A new process; with ``failpoint`` (name:count) it will kill itself there."""
+        assert self.process is None
+        environment = {**self.stage.environment, "STREAMER_INSTANCE": self.instance}
+        if failpoint:
+            environment |= {"STREAMER_ALLOW_FAILPOINTS": "1", "STREAMER_FAILPOINTS": failpoint}
+        (self.state_dir / "http.port").unlink(missing_ok=True)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=REPOSITORY
+            )
+
+    def ended(self) -> int | None:
+        """The exit code of a process that ended, once; None while it runs or when there is none."""
+        if self.process is None or self.process.poll() is None:
+            return None
+        code = self.process.returncode
+        self.process, self.ended_at = None, time.monotonic()
+        self.exits.append(code)
+        return code
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """kill -9; returns when it is gone."""
+        if self.process is None:
+            return
+        self.signal(signal.SIGKILL)
+        self.process.wait(GONE_TIMEOUT_S)
+        self.ended()
+
+    async def metrics(self) -> dict[str, float]:
+        """Its metrics, summed over labels; empty while it does not answer."""
+        try:
+            port = int((self.state_dir / "http.port").read_text())
+            timeout = aiohttp.ClientTimeout(total=METRICS_TIMEOUT_S)
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.get(f"http://127.0.0.1:{port}/metrics") as answer,
+            ):
+                text = await answer.text()
+        except (OSError, ValueError, TimeoutError, aiohttp.ClientError):
+            return {}
+        found: dict[str, float] = {}
+        for name, _, value in _METRIC.findall(text):
+            found[name] = found.get(name, 0.0) + float(value)
+        return found
+
+    def tail(self, lines: int = 12) -> str:
+        try:
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        except FileNotFoundError:
+            return ""
+
+
+class Stage:
+    """Servers in ``home``, and the roles on them. Ends only what it started."""
+
+    def __init__(self, home: Path, *, partitions: int = 4) -> None:
+        self.home, self.partitions = home, partitions
+        self.bootstrap = self.database = ""
+        self.environment: dict[str, str] = {}
+        self.sources = [source.id for source in sources(None)]
+        self.domains = list(open_domains())
+        self.roles: list[Role] = []
+        self.seal_key = secrets.token_hex(32)
+
+    async def up(self, clock: str, *, rulebook: str = "fictional") -> None:
+        """Servers, tables, topics with the rulebook and simulated ticks."""
+        for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL"):
+            os.environ.pop(name, None)  # a kill run kills its servers: never somebody else's
+        servers = await local.start(1, home=self.home)
+        self.bootstrap, self.database = servers.bootstrap_servers, servers.database_url
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("STREAMER_")},
+            "PYTHONPATH": str(REPOSITORY),
+            "STREAMER_HOME": str(self.home),
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "DATABASE_URL": self.database,
+            "STREAMER_SEAL_KEY": self.seal_key,
+            "STREAMER_SESSION_TIMEOUT_S": str(SESSION_S),
+            "STREAMER_PARTITIONS": str(self.partitions),
+            "STREAMER_RULEBOOK": rulebook,
+        }
+        connection = await asyncpg.connect(self.database)
+        try:
+            await migrate.migrate(connection)
+        finally:
+            await connection.close()
+        await admin.ensure(
+            self.bootstrap,
+            sources=self.sources,
+            domains=self.domains,
+            partitions=self.partitions,
+            replication=1,
+            rulebook=load(rulebook),
+            clock=clock,
+            ticks="simulated",
+            app_id=self.group("dossier"),
+        )
+
+    def group(self, role: str) -> str:
+        return f"credit-{role}"
+
+    @property
+    def changelog(self) -> str:
+        return f"{self.group('dossier')}-dossier-changelog"
+
+    def role(self, name: str, instance: str = "0", command: Sequence[str] = ("-m", "streamer.app")) -> Role:
+        """A role that is not started yet."""
+        role = Role(self, name, instance, command)
+        self.roles.append(role)
+        return role
+
+    async def stop_roles(self) -> list[int]:
+        """SIGTERM to all; their exit codes (a process that does not end in time is killed: -9)."""
+        running = [role for role in self.roles if role.process is not None]
+        for role in running:
+            role.held = True
+            role.signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while any(role.process and role.process.poll() is None for role in running) and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
+        for role in running:
+            if role.ended() is None:
+                role.kill()
+        return [role.exits[-1] for role in running]
+
+    async def down(self, *, keep: bool = False) -> None:
+        """End everything of this stage, and remove its folder unless it is to be looked at."""
+        for role in self.roles:
+            role.signal(signal.SIGCONT)
+            role.kill()
+        await local.stop(self.home, purge=not keep)
+        if not keep:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+
+def environment_of(stage: Stage, extra: Mapping[str, str]) -> dict[str, str]:
+    return {**stage.environment, **extra}

@@ -1,0 +1,95 @@
+"""How far a run is, from committed offsets alone, asked a few times a second. Not for: what was written (``verdict``)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from tests.faults.stage import Stage
+
+PERIOD_S: Final = 0.15
+ANSWER_TIMEOUT_S: Final = 5.0
+ROLES: Final = ("intake", "dossier", "sink")
+
+Offsets = dict[tuple[str, int], int]
+
+
+class Snapshot(NamedTuple):
+    """Committed offsets of each role, then the records' end (in this order, so that intake's are below the end)."""
+
+    done: dict[str, Offsets]
+    records_end: int = 0
+
+    def applied(self, role: str) -> int:
+        return sum(self.done.get(role, {}).values())
+
+
+class Watch:
+    """``now`` is the last snapshot; a broker that is away leaves it as it is."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.now = Snapshot({})
+        self.turns = 0
+        self._admin: Any = None
+        self._consumer: Any = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                try:
+                    self.now = await asyncio.wait_for(self._look(), ANSWER_TIMEOUT_S)
+                    self.turns += 1
+                except (KafkaError, OSError, TimeoutError):
+                    await self.close()
+                await asyncio.sleep(PERIOD_S)
+        finally:
+            await self.close()
+
+    async def _look(self) -> Snapshot:
+        if self._admin is None:
+            self._admin = AIOKafkaAdminClient(bootstrap_servers=self.stage.bootstrap)
+            await self._admin.start()
+            self._consumer = AIOKafkaConsumer(bootstrap_servers=self.stage.bootstrap, group_id=None)
+            await self._consumer.start()
+        intake = await self._committed("intake")
+        records = [TopicPartition("credit.records", p) for p in range(self.stage.partitions)]
+        end = sum((await self._consumer.end_offsets(records)).values())
+        return Snapshot(
+            {"intake": intake, "dossier": await self._committed("dossier"), "sink": await self._committed("sink")}, end
+        )
+
+    async def _committed(self, role: str) -> Offsets:
+        found = await self._admin.list_consumer_group_offsets(self.stage.group(role))
+        return {(tp.topic, tp.partition): meta.offset for tp, meta in found.items() if meta.offset >= 0}
+
+    async def ends(self, topics: Iterable[str]) -> Offsets:
+        """End offsets of all partitions of topics of ours."""
+        wanted = [TopicPartition(topic, p) for topic in topics for p in range(self.stage.partitions)]
+        async with plain_consumer(self.stage.bootstrap) as consumer:
+            return {(tp.topic, tp.partition): o for tp, o in (await consumer.end_offsets(wanted)).items()}
+
+    async def close(self) -> None:
+        clients, self._admin, self._consumer = (self._admin, self._consumer), None, None
+        for client in clients:
+            if client is not None:
+                with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                    await asyncio.wait_for(getattr(client, "close", None) and client.close() or client.stop(), 2)
+
+
+@contextlib.asynccontextmanager
+async def plain_consumer(bootstrap: str, **options: Any) -> Any:
+    """A consumer without a group."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, **options)
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
