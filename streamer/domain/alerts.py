@@ -169,7 +169,7 @@ def _send(work: Work, identifier: str, data: AlertData) -> None:
             id=f"{identifier}.{data.revision}", type=messages.ALERT_TYPE, time=work.at, subject=work.org_code, data=data
         )
     )
-    work.rows.put(alert_key(identifier), AlertRow(to=data.domain, body=body), len(body) + 60)
+    work.rows.put(alert_key(identifier), AlertRow(to=data.domain, body=body), len(body) + 60, False)
     work.effects.alert(data.domain, identifier, body)
     work.changed = True
 
@@ -230,5 +230,5 @@ def _send_notice(work: Work, data: NoticeData) -> None:
             data=data,
         )
     )
-    work.rows.put(alert_key(data.notice_id), AlertRow(to=data.source, body=body), len(body) + 60)
+    work.rows.put(alert_key(data.notice_id), AlertRow(to=data.source, body=body), len(body) + 60, False)
     work.effects.notice(data.source, data.notice_id, body)

@@ -263,5 +263,5 @@ def _await(work: Work, source: str, target: str, row: Event | None, end: End) ->
         return refused("too_many_open_entries", "/data/target")
     row.awaited = [*row.awaited, end]
     work.rows.put(EVENT + work.entity + key, row, EVENT_BYTES + 80)
-    work.rows.put(EXPIRY + day_key(expires) + work.entity + key, MARK, EXPIRY_BYTES)
+    work.rows.put(EXPIRY + day_key(expires) + work.entity + key, MARK, EXPIRY_BYTES, False)
     return Verdict("applied")

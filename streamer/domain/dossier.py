@@ -128,8 +128,8 @@ class Dossier:
         expires = partition.clock + EVENT_MEMORY_DAYS
         event = Event(content=meta.content, outcome=verdict.outcome, expires=expires, fact=verdict.fact_id)
         _remember(event, inbound, meta.origin.offset)
-        rows.put(EVENT + entity + key, event, EVENT_BYTES)
-        rows.put(EXPIRY + day_key(expires) + entity + key, MARK, EXPIRY_BYTES)
+        rows.put(EVENT + entity + key, event, EVENT_BYTES, False)
+        rows.put(EXPIRY + day_key(expires) + entity + key, MARK, EXPIRY_BYTES, False)
         work.close()
 
 

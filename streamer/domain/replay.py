@@ -35,7 +35,7 @@ class MemoryRows:
         raw = self.raw.get(key)
         return None if raw is None else self._codec.decode(key, raw)
 
-    def put(self, key: bytes, value: Any, grow: int) -> None:  # noqa: ARG002  the engine's rows use it
+    def put(self, key: bytes, value: Any, grow: int, keep: bool = True) -> None:  # noqa: ARG002  as the engine's rows
         if key[0] in self._sorted and key not in self.raw:
             insort(self._sorted[key[0]], key)
         self.raw[key] = self._codec.encode(key, value)

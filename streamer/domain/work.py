@@ -67,8 +67,8 @@ class Work:
 
     def due(self, ordinal: int, fact_id: bytes) -> None:
         """Look at the fact again on that day."""
-        self.rows.put(DUE + self.entity + day_key(ordinal) + fact_id, MARK, DUE_ROW_BYTES)
-        self.rows.put(DUE_INDEX + day_key(ordinal) + self.entity, MARK, 0)
+        self.rows.put(DUE + self.entity + day_key(ordinal) + fact_id, MARK, DUE_ROW_BYTES, False)
+        self.rows.put(DUE_INDEX + day_key(ordinal) + self.entity, MARK, 0, False)
         if not self.head.next_due or ordinal < self.head.next_due:
             self.head.next_due = ordinal
 
