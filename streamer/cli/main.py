@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import os
 import sys
 import traceback
@@ -78,6 +79,8 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit. ``args`` default to the process's own."""
+    if os.environ.get("STREAMER_DEBUG") != "1":  # the client reports what it retries; what stays is raised
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         code = cli.main(args=args, prog_name="streamer", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
