@@ -102,7 +102,7 @@ class Measured:
             return
         self._process.send_signal(WRITE_SIGNAL)
         deadline = time.monotonic() + PROFILE_TIMEOUT_S
-        while not self._profile.exists() and time.monotonic() < deadline:
+        while not self._profile.exists() and time.monotonic() < deadline:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(POLL_S)
 
     async def stop(self) -> None:
@@ -121,7 +121,7 @@ class Measured:
 def _is_ready(port_file: Path) -> bool:
     try:
         port = int(port_file.read_text())
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:  # noqa: S310 - our own
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
             return bool(answer.status == 200)
     except (OSError, ValueError):
         return False

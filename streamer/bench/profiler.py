@@ -104,10 +104,8 @@ class Sampler:
 def place(code: CodeType) -> str:
     """``file function``, the file from the repository or the package on."""
     path = Path(code.co_filename)
-    if path.is_relative_to(ROOT) and "site-packages" not in path.parts:
-        path = path.relative_to(ROOT)
-    else:
-        path = Path(*path.parts[-2:])
+    ours = path.is_relative_to(ROOT) and "site-packages" not in path.parts
+    path = path.relative_to(ROOT) if ours else Path(*path.parts[-2:])
     return f"{path.as_posix()} {code.co_qualname}"
 
 

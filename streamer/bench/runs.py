@@ -6,7 +6,7 @@ committed. CPU is user and system time of the worker processes in that span.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -65,6 +65,21 @@ class Runner:
         await self._stage.create(FLOOR_TOPIC)
         workload = Workload(max(1, events // 10))
         self.events = await self._stage.publish(workload.events(events), with_floor=True)
+
+    async def round(self, say: Callable[[Run], None]) -> list[Run]:
+        """Everything once; ``say`` is told each run."""
+        runs = list[Run]()
+        for measure in (self._floor, self.stages, self._chain):
+            for run in await measure():
+                say(run)
+                runs.append(run)
+        return runs
+
+    async def _floor(self) -> list[Run]:
+        return [await self.floor()]
+
+    async def _chain(self) -> list[Run]:
+        return [await self.chain()]
 
     async def floor(self) -> Run:
         """The plain loop over the same bytes, keyed by entity."""
@@ -128,7 +143,13 @@ class Runner:
 
     def _start(self, role: str, at: Environment, environment: dict[str, str] | None = None) -> Measured:
         profile = self._profiles / f"{role}.json" if self._profiles else None
-        return Measured(role, at.home / "logs" / at.prefix, environment or self._role_environment(at), core=self._core, profile=profile)
+        return Measured(
+            role,
+            at.home / "logs" / at.prefix,
+            environment or self._role_environment(at),
+            core=self._core,
+            profile=profile,
+        )
 
     def _role_environment(self, at: Environment) -> dict[str, str]:
         return {
@@ -168,7 +189,10 @@ class Runner:
             await self._admit(intake, at, workload, [many] * MANY_FACTS + few * FEW_FACTS)
             await self._alone("dossier", at, [RECORDS], 1)
             for _ in range(rounds):
-                for runs, numbers in ((many_runs, [many] * len(few) * SECOND_PENALTIES), (few_runs, few * SECOND_PENALTIES)):
+                for runs, numbers in (
+                    (many_runs, [many] * len(few) * SECOND_PENALTIES),
+                    (few_runs, few * SECOND_PENALTIES),
+                ):
                     await self._admit(intake, at, workload, numbers)
                     runs.append(await self._alone("dossier", at, [RECORDS], len(numbers)))
         finally:

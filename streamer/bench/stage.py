@@ -170,5 +170,5 @@ class Stage:
 
     async def _settled(self, settled: Callable[[set[str]], bool]) -> None:
         async with asyncio.timeout(DELETE_TIMEOUT_S):
-            while not settled(set(await self._admin.list_topics())):
+            while not settled(set(await self._admin.list_topics())):  # noqa: ASYNC110 - Kafka tells nobody
                 await asyncio.sleep(POLL_S)

@@ -1,0 +1,200 @@
+"""From runs to a table, ratios, JSON and the page docs/performance.md. Pure. Not for: measuring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any, Final, NamedTuple
+
+from streamer.bench.profiler import Profile, top
+from streamer.bench.runs import FEW_FACTS, MANY_FACTS, Run
+
+TOP: Final = 10
+
+
+class Goal(NamedTuple):
+    """A ratio that is expected: at least, or at most, ``bound``."""
+
+    name: str
+    what: str
+    bound: float
+    at_least: bool
+
+    def met(self, value: float) -> bool:
+        return value >= self.bound if self.at_least else value <= self.bound
+
+
+GOALS: Final = (
+    Goal("chain_vs_floor", "whole chain ÷ floor, events/s", 0.1, at_least=True),
+    Goal("dossier_vs_floor", "dossier ÷ floor, events/s", 0.3, at_least=True),
+    Goal(
+        "fact_growth",
+        f"an entity with {MANY_FACTS:,} facts ÷ entities with {FEW_FACTS}, CPU an event",
+        1.5,
+        at_least=False,
+    ),
+)
+ROWS: Final = {
+    "floor": "floor: plain loop",
+    "intake": "intake",
+    "dossier": "dossier",
+    "sink": "sink",
+    "chain": "whole chain",
+}
+
+
+class Machine(NamedTuple):
+    """What the figures hold for. ``pinned``: workers had a core of their own, the servers the others."""
+
+    cores: int
+    memory_gb: int
+    python: str
+    pinned: bool
+
+
+class Result(NamedTuple):
+    """All runs of one bench."""
+
+    events: int
+    rounds: int
+    machine: Machine
+    runs: Sequence[Run]
+    many: Sequence[Run]
+    few: Sequence[Run]
+    profiles: Mapping[str, Profile]
+
+    def of(self, name: str) -> list[Run]:
+        return [run for run in self.runs if run.name == name]
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """By the names of GOALS; medians over medians."""
+        rates = {name: median(run.rate for run in self.of(name)) for name in ROWS if self.of(name)}
+        found = {}
+        if "floor" in rates:
+            found = {f"{name}_vs_floor": rate / rates["floor"] for name, rate in rates.items() if name != "floor"}
+        if self.many and self.few:
+            found["fact_growth"] = median(run.cpu_us for run in self.many) / median(run.cpu_us for run in self.few)
+        return found
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    def plain(run: Run) -> dict[str, Any]:
+        return {**run._asdict(), "events_per_s": round(run.rate, 1), "cpu_us_per_event": round(run.cpu_us, 2)}
+
+    return {
+        "machine": result.machine._asdict(),
+        "events": result.events,
+        "rounds": result.rounds,
+        "ratios": {name: round(value, 4) for name, value in result.ratios.items()},
+        "runs": [plain(run) for run in result.runs],
+        "many_facts": [plain(run) for run in result.many],
+        "few_facts": [plain(run) for run in result.few],
+        "profile": {
+            name: [{"share": round(share, 4), "where": where} for share, where in top(profile, TOP)]
+            for name, profile in result.profiles.items()
+        },
+    }
+
+
+def table(result: Result) -> list[str]:
+    """The figures as a Markdown table: medians, and the least and the greatest rate."""
+    ratios = result.ratios
+    lines = [
+        "| | events/s | least to greatest | CPU µs an event | ÷ floor | peak MB |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, label in ROWS.items():
+        runs = result.of(name)
+        if not runs:
+            continue
+        rates = [run.rate for run in runs]
+        ratio = ratios.get(f"{name}_vs_floor", 1.0)
+        lines.append(
+            f"| {label} | {median(rates):,.0f} | {min(rates):,.0f} to {max(rates):,.0f} "
+            f"| {median(run.cpu_us for run in runs):.1f} | {ratio:.2f} | {max(run.peak_mb for run in runs):,.0f} |"
+        )
+    return lines
+
+
+def growth(result: Result) -> list[str]:
+    """The dossier's cost beside the number of facts."""
+    if not result.many or not result.few:
+        return []
+    lines = ["| facts of an entity | CPU µs an event | least to greatest |", "|---:|---:|---:|"]
+    for facts, runs in ((FEW_FACTS, result.few), (MANY_FACTS, result.many)):
+        costs = [run.cpu_us for run in runs]
+        lines.append(f"| {facts:,} | {median(costs):.1f} | {min(costs):.1f} to {max(costs):.1f} |")
+    return lines
+
+
+def goals(result: Result) -> list[str]:
+    """What was expected and what was reached."""
+    ratios = result.ratios
+    lines = ["| expected | bound | reached | |", "|---|---:|---:|---|"]
+    for goal in GOALS:
+        if goal.name in ratios:
+            sign, value = "≥" if goal.at_least else "≤", ratios[goal.name]
+            lines.append(
+                f"| {goal.what} | {sign} {goal.bound:g} | {value:.2f} | {'met' if goal.met(value) else 'missed'} |"
+            )
+    return lines
+
+
+def profiles(result: Result) -> list[str]:
+    """The ten places of each role that cost most by themselves."""
+    lines = list[str]()
+    for name, profile in result.profiles.items():
+        lines += [f"### {ROWS.get(name, name)}", "", "| share of CPU | where |", "|---:|---|"]
+        lines += [f"| {share:.1%} | `{where}` |" for share, where in top(profile, TOP)] + [""]
+    return lines
+
+
+def page(result: Result) -> str:
+    """docs/performance.md."""
+    machine = result.machine
+    where = (
+        "the workers on one core, Kafka and PostgreSQL on the others" if machine.pinned else "nothing pinned to a core"
+    )
+    parts = [
+        "# Performance",
+        "",
+        "Written by `streamer bench`; every figure is from one run of it.",
+        "",
+        f"Machine: {machine.cores} cores, {machine.memory_gb} GB of memory, Python {machine.python}; {where}.",
+        f"Workload: {result.events:,} events; {result.rounds} rounds of floor, intake, dossier, sink, chain; medians.",
+        "",
+        *table(result),
+        "",
+        *growth(result),
+        "",
+        *goals(result),
+        "",
+        _METHOD,
+    ]
+    if result.profiles:
+        parts += ["## Where the time goes", "", _PROFILE, "", *profiles(result)]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+_METHOD: Final = """## What is measured
+
+- **Events**: penalty decisions of eight departments as structured CloudEvents of about 680 bytes, 2 % listings, 1 % delistings;
+  three in ten of procurement's penalties are entries of its list. 10 % are byte-identical copies. A tenth as many entities as
+  events, weight 1/(rank + entities/100). Every source has its topic of 4 partitions.
+- **Floor**: a loop of aiokafka, orjson and RocksDB over the same bytes in one topic keyed by entity: a state a key, changelog
+  and alerts flushed after every fetch, offsets once a second. It checks no schema, identifier or rule, and loses or repeats
+  when it is killed (`streamer/bench/floor.py`).
+- **Alone**: a role starts on records that are already there. Dossier and sink work on what the role before them wrote.
+- **Whole chain**: three processes on one core, from the first event that intake handles to the last offset that the sink commits.
+- **events/s**: from the first event handled to the poll (30 ms) that sees the last offset committed. Offsets are committed once
+  a second, so runs of a few seconds look up to a second longer than they were.
+- **CPU**: user and system time of the worker processes in that span; start-up and the servers are not in it.
+- **Many facts**: one state with one entity of 50,000 facts and 10,000 entities of 5; then new penalties about either, in turn,
+  each after a restart.
+
+Again: `make bench`, or `streamer bench --events 200000 --rounds 2 --profile`. It starts a Kafka and a PostgreSQL of its own and
+removes them; with KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL it uses those, if they hold no topics of the contract.
+"""
+_PROFILE: Final = """A round of its own, sampled by CPU time every few milliseconds. A call into C (JSON, hashing, RocksDB,
+PostgreSQL's protocol) belongs to the Python function that made it; `(native threads)` are RocksDB's."""
