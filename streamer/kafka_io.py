@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError
 
 FETCH_MAX_BYTES: Final = 8 << 20
 FETCH_WAIT_MS: Final = 500
 REQUEST_TIMEOUT_MS: Final = 30_000
+COORDINATOR_WAIT_S: Final = 30.0
+COORDINATOR_POLL_S: Final = 0.2
 PRODUCER_MAX_BYTES: Final = 8 << 20  # of one request; a topic's own max.message.bytes decides
+
+_NO_COORDINATOR_YET: Final = (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
 
 
 class Message(NamedTuple):
@@ -99,11 +109,17 @@ async def bounds(bootstrap: str, topics: list[str], *, committed_only: bool = Tr
 
 
 async def committed(bootstrap: str, group: str) -> Offsets:
-    """A group's committed offsets."""
+    """A group's committed offsets. Waits for a broker that was just started: it makes its offsets topic when first asked."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        offsets = await admin.list_consumer_group_offsets(group)
+        async with asyncio.timeout(COORDINATOR_WAIT_S):
+            while True:
+                try:
+                    offsets = await admin.list_consumer_group_offsets(group)
+                    break
+                except _NO_COORDINATOR_YET:
+                    await asyncio.sleep(COORDINATOR_POLL_S)
     finally:
         await admin.close()
     return {(tp.topic, tp.partition): meta.offset for tp, meta in offsets.items() if meta.offset >= 0}

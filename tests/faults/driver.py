@@ -92,9 +92,7 @@ class Driver:
         """Start one at each moment, given in events published."""
         started = []
         for moment in moments:
-            await until(
-                f"{moment} events published", lambda m=moment: self.traffic.published >= m, 20 * STEP_TIMEOUT_S
-            )
+            await until(f"{moment} events published", lambda m=moment: self.traffic.published >= m, 20 * STEP_TIMEOUT_S)
             subscriber = Subscriber(
                 self.stage.bootstrap, self.stage.domains, self.stage.partitions, self.traffic.published
             )
@@ -134,8 +132,8 @@ class Driver:
         """Book a death that has just happened."""
         remaining = self.traffic.remaining
         redelivered = await self.tails.redelivered(role.name)
-        counted = good and newly >= (self.limits.newly if least is None else least) and (
-            remaining >= self.limits.remaining
+        counted = (
+            good and newly >= (self.limits.newly if least is None else least) and (remaining >= self.limits.remaining)
         )
         death = Death(role.name, how, newly, remaining, redelivered, counted)
         self.deaths.append(death)

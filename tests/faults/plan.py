@@ -59,7 +59,8 @@ def control_steps(seed: int) -> list[Step]:
     """For the negative controls, and the real build beside them: kills of the dossier inside the commit, on a backlog."""
     rng = random.Random(f"controls {seed}")
     return [
-        Step("failpoint", "dossier", ("after_outputs", "in_changelog")[turn % 2], more=rng.random()) for turn in range(6)
+        Step("failpoint", "dossier", ("after_outputs", "in_changelog")[turn % 2], more=rng.random())
+        for turn in range(6)
     ]
 
 

@@ -26,8 +26,12 @@ def table(results: Sequence[Result]) -> str:
     ]
     for role in ("dossier", "intake", "sink"):
         rows.append((f"kills of {role} (counted)", [_kills(r, role) for r in results]))
-    rows.append(("least newly applied", [str(min((d.newly for d in r.deaths if d.counted), default=0)) for r in results]))
-    rows.append(("least remaining", [str(min((d.remaining for d in r.deaths if d.counted), default=0)) for r in results]))
+    rows.append(
+        ("least newly applied", [str(min((d.newly for d in r.deaths if d.counted), default=0)) for r in results])
+    )
+    rows.append(
+        ("least remaining", [str(min((d.remaining for d in r.deaths if d.counted), default=0)) for r in results])
+    )
     rows.append(("kills with redelivery", [_redelivered(r) for r in results]))
     names = list(dict.fromkeys(name for r in results for name in r.notes))
     rows += [(name, [str(r.notes.get(name, "")) for r in results]) for name in names]

@@ -47,7 +47,9 @@ class Result(NamedTuple):
 class Run:
     """One run. ``sabotage``: the name of a negative control, or nothing for the real build."""
 
-    def __init__(self, seed: int, events: int, say: Callable[[str], None], *, control: bool = False, sabotage: str = "") -> None:
+    def __init__(
+        self, seed: int, events: int, say: Callable[[str], None], *, control: bool = False, sabotage: str = ""
+    ) -> None:
         self.seed, self.events, self.say, self.control, self.sabotage = seed, events, say, control, sabotage
         self.home = Path(tempfile.mkdtemp(prefix=f"faults-{seed}-"))
         self.stage = Stage(self.home / "home")
@@ -96,9 +98,7 @@ class Run:
             driving = asyncio.create_task(driver.run(plan))
             await _first_failure(driving, *tasks[:2], until_done=[driving])
             await _first_failure(*tasks, until_done=[tasks[2]])
-            await _first_failure(
-                *tasks[:2], asyncio.create_task(self._drained(watch)), until_done=None
-            )
+            await _first_failure(*tasks[:2], asyncio.create_task(self._drained(watch)), until_done=None)
             subscribers = await subscribing
         except BaseException:
             subscribing.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import secrets
@@ -11,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -128,9 +129,8 @@ class Stage:
 
     async def up(self, clock: str, *, rulebook: str = "fictional") -> None:
         """Servers, tables, topics with the rulebook and simulated ticks."""
-        for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL"):
-            os.environ.pop(name, None)  # a kill run kills its servers: never somebody else's
-        servers = await local.start(1, home=self.home)
+        with _no_servers_of_others():
+            servers = await local.start(1, home=self.home)
         self.bootstrap, self.database = servers.bootstrap_servers, servers.database_url
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STREAMER_")},
@@ -192,10 +192,17 @@ class Stage:
         for role in self.roles:
             role.signal(signal.SIGCONT)
             role.kill()
-        await local.stop(self.home, purge=not keep)
+        with _no_servers_of_others():
+            await local.stop(self.home, purge=not keep)
         if not keep:
             shutil.rmtree(self.home, ignore_errors=True)
 
 
-def environment_of(stage: Stage, extra: Mapping[str, str]) -> dict[str, str]:
-    return {**stage.environment, **extra}
+@contextlib.contextmanager
+def _no_servers_of_others() -> Iterator[None]:
+    """A run kills its servers and wants empty ones: never those of the environment."""
+    kept = {name: os.environ.pop(name) for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL") if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)

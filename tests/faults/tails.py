@@ -16,9 +16,7 @@ from tests.faults.stage import Stage
 from tests.faults.watch import Offsets, Watch
 
 RECORDS: Final = "credit.records"
-SINK_QUERY: Final = (
-    "SELECT records_partition, max(records_offset) + 1 FROM enterprise.record GROUP BY 1"
-)
+SINK_QUERY: Final = "SELECT records_partition, max(records_offset) + 1 FROM enterprise.record GROUP BY 1"
 
 
 class Tails:

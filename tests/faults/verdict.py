@@ -177,9 +177,7 @@ class _Judge:
             self.figures[f"Postgres {table}"] = len(rows)
 
 
-async def judge(
-    stage: Stage, truth: Truth | None, subscribers: list[Subscriber]
-) -> Verdict:
+async def judge(stage: Stage, truth: Truth | None, subscribers: list[Subscriber]) -> Verdict:
     """Everything compared; the subscribers are read to the end and ended."""
     it = _Judge(stage, truth)
     replay = run([line async for line in export(stage.bootstrap)])
