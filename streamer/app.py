@@ -11,6 +11,7 @@ import sys
 from typing import Final
 
 from streamer.agents import dossier, intake, sink
+from streamer.agents.books_metrics import BooksCollector
 from streamer.agents.rulebooks import Rulebooks
 from streamer.domain.sealing import Sealer
 from streamer.engine import EngineApp, EngineSettings, run
@@ -53,6 +54,7 @@ def build(role: str, settings: Settings) -> EngineApp:
             sources=names,
             domains=domains,
             partitions=settings.partitions,
+            observe=BooksCollector(app.metrics.registry).observe,
         )
     else:
         sink.register(app, dsn=settings.require_database(), sources=names, domains=domains)
