@@ -54,7 +54,7 @@ class Report(msgspec.Struct, kw_only=True):
     closing: Balance
 
 
-class _Seen(msgspec.Struct):
+class Seen(msgspec.Struct):
     """What was read, by item."""
 
     events: set[tuple[str, int, int]] = set()
@@ -87,7 +87,7 @@ async def audit(
                 f"the log of {_name(key)} starts at {offset}, which no opening balance covers",
                 todo="give the last report with `--opening FILE` (streamer audit --json > FILE, before retention deletes)",
             )
-    seen = _Seen()
+    seen = Seen()
     last: Offsets = {}
     async for message in kafka_io.read(bootstrap, start, end):
         seen.events.add((message.topic, message.partition, message.offset))
@@ -106,7 +106,7 @@ async def audit(
         {_name(k): v for k, v in letters_end.items()},
         {str(p): columns(row) for p, row in books.items()},
     )
-    return _settle(seen, opening, closing)
+    return settle(seen, opening, closing)
 
 
 def _name(key: tuple[str, int]) -> str:
@@ -129,7 +129,7 @@ async def _reached(bootstrap: str, group: str, wanted: Offsets, deadline: float)
 
 
 async def _read_items(
-    bootstrap: str, seen: _Seen, records: tuple[Offsets, Offsets], letters: tuple[Offsets, Offsets]
+    bootstrap: str, seen: Seen, records: tuple[Offsets, Offsets], letters: tuple[Offsets, Offsets]
 ) -> None:
     async for message in kafka_io.read(bootstrap, *records, committed_only=False):
         seen.record_messages += 1
@@ -170,7 +170,7 @@ def columns(row: Partition) -> dict[str, int]:
     return {**msgspec.structs.asdict(total), "control": row.control, "resent": row.resent}
 
 
-def _settle(seen: _Seen, opening: Balance, closing: Balance) -> Report:
+def settle(seen: Seen, opening: Balance, closing: Balance) -> Report:
     """Compare what came in with what became of it."""
     expected = {(*event, party) for event in seen.events for party in range(seen.parties.get(event, 1))}
     recorded = {item for item in seen.records if item[:3] in seen.events}
