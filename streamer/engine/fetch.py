@@ -95,7 +95,7 @@ def _take(buffered: Any, tp: TopicPartition, room: int) -> Fetched | None:
             left = parsed._leftover = _visible(parsed, batch)
             parsed._after_leftover = batch.next_offset
             if not left:
-                parsed.next_fetch_offset = batch.next_offset
+                parsed.next_fetch_offset = max(parsed.next_fetch_offset, batch.next_offset)
         else:
             break
     buffered._update_position()

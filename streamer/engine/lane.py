@@ -46,7 +46,7 @@ class Lane:
         #: Slices handed over and not yet handled.
         self.queued = 0
         self.handling: Slice | None = None
-        #: False once the assignment is gone.
+        #: False once the assignment is gone, or about to.
         self.live = True
         #: The source's log end as last seen.
         self.end = ledger.next
@@ -55,6 +55,8 @@ class Lane:
         self._committed_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
         self._sweeping: asyncio.Handle | None = None
+        #: Something may be due: a slice was handled, or the last sweep said so.
+        self._due = False
         self._abandoned = False
         self.redelivered = runtime.metrics.redelivered.labels(topic)
 
@@ -209,9 +211,10 @@ class Lane:
         self.progress_at = self.runtime.clock()
 
     def settle(self) -> list[asyncio.Task[None]]:
-        """Before the assignment goes: commits what is whole; the tasks to wait for."""
-        if self.handling is None and self.open is not None and not self._is_empty(self.open):
+        """Before the assignment goes: commits what is whole and takes nothing more; the tasks to wait for."""
+        if self.live and self.handling is None and self.open is not None and not self._is_empty(self.open):
             self.commit("quiesce")
+        self.close()
         return [u.task for u in self.units if u.task is not None]
 
     def abandon(self) -> None:
@@ -222,7 +225,7 @@ class Lane:
                 unit.task.cancel()
 
     def close(self) -> None:
-        """The assignment is gone."""
+        """Nothing more is begun, swept or committed here; units under way go on."""
         self.live = False
         self.open = None
         self._disarm()
@@ -233,6 +236,7 @@ class Lane:
 
     def sweep_soon(self) -> None:
         """Lets the role work off what is due, as soon as nothing is being handled."""
+        self._due = True
         if self.sweep is not None and self._sweeping is None and self.live:
             self._sweeping = asyncio.get_running_loop().call_soon(self._sweep)
 
@@ -246,6 +250,7 @@ class Lane:
         except Exception as exc:  # noqa: BLE001 - whatever a role raises ends the process
             fatal(Exit.HANDLER, f"sweep of {self.ledger.name}", exc)
         self.unit()  # for rows changed without a record; consider() drops it if there are none
+        self._due = more
         self.consider()
         if more:
             self.sweep_soon()
@@ -266,7 +271,8 @@ class Lane:
         if exc is not None:
             fatal(_code(exc), f"commit of {self.ledger.name} from {self.ledger.done} on", exc)
         self.consider()
-        self.sweep_soon()
+        if self._due:
+            self.sweep_soon()
         self.runtime.wakeup()
 
     def _measure(self, unit: Unit) -> None:

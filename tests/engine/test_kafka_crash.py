@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import sys
+from typing import Any
 
 import pytest
 
 from tests.engine import oracle
 from tests.engine.workshop import Workshop
 
-SLOW = {"slow_ms": 15, "commit": 0.2, "poll": 100}
+SLOW: dict[str, Any] = {"slow_ms": 15, "commit": 0.2, "poll": 100}
 KILLED = -9
 
 
@@ -34,7 +36,7 @@ async def test_killed_inside_a_commit(workshop: Workshop, failpoint: str) -> Non
 
 async def test_killed_at_any_moment_with_the_state_folder_lost_and_inside_recovery(workshop: Workshop) -> None:
     seed = random.randrange(2**32)
-    print(f"seed {seed}")
+    sys.stdout.write(f"seed {seed}\n")
     draw = random.Random(seed)
     await workshop.create()
     await workshop.publish(oracle.events(seed, 12_000))

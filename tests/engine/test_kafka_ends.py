@@ -28,7 +28,7 @@ async def test_sigterm_under_load_commits_what_was_begun(workshop: Workshop) -> 
     process = workshop.spawn(slow_ms=10, poll=100, commit=0.2)
     await workshop.until_applied(1_000, process)
     assert await workshop.stop(process) == 0
-    assert 0 < await workshop.lag()
+    assert await workshop.lag() > 0
     process = workshop.spawn()
     await workshop.until_drained(process)
     assert workshop.metric("streamer_redelivered_records_total") == 0, "a clean stop leaves nothing to redeliver"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -14,7 +15,7 @@ from streamer.engine.partition_row import origin
 from tests.engine import cluster, oracle
 from tests.engine.workshop import Workshop
 
-SLOW = {"slow_ms": 40, "commit": 0.2, "poll": 100, "session": 6.0, "unit_target": 20_000}
+SLOW: dict[str, Any] = {"slow_ms": 40, "commit": 0.2, "poll": 100, "session": 6.0, "unit_target": 20_000}
 
 
 async def test_a_worker_that_slept_beyond_its_session_ends_and_nothing_is_wrong(workshop: Workshop) -> None:

@@ -1,0 +1,398 @@
+"""When units are cut and commit, over a clock and steps of the test's own. No Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from streamer.engine import exits
+from streamer.engine.cache import Cache
+from streamer.engine.commit import CommitSteps
+from streamer.engine.exits import Exit, Refusal
+from streamer.engine.lane import Lane
+from streamer.engine.ledger import Ledger
+from streamer.engine.metrics import Metrics
+from streamer.engine.partition import OwnedPartition
+from streamer.engine.partition_row import PARTITION_KEY, decode_partition_row, read_origin
+from streamer.engine.rows import Rows
+from streamer.engine.runtime import Runtime
+from streamer.engine.settings import EngineSettings
+from streamer.engine.slices import Slice, SweepContext
+from streamer.engine.store import Store
+from streamer.engine.unit import Message
+from tests.engine.test_rows import Boxes
+
+ROW_BYTES = 100
+
+
+class Rec(NamedTuple):
+    offset: int
+    timestamp: int = 5
+    key: bytes | None = b"k"
+    value: bytes | None = b"v"
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Appends:
+    """In place of the producer: what was appended, each after ``gate``; positions as a broker gives them."""
+
+    def __init__(self) -> None:
+        self.log: dict[tuple[str, int], list[Message]] = {}
+        self.order: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.untold = False
+
+    async def batch(
+        self, topic: str, partition: int, messages: list[Message], limit: int, failpoint: Any = None
+    ) -> int:
+        await self.gate.wait()
+        log = self.log.setdefault((topic, partition), [])
+        first = len(log)
+        log += messages
+        self.order.append(topic)
+        return -1 if self.untold else first
+
+    async def all(self, topic: str, partition: int, queue: list[Message], batch_bytes: int) -> None:
+        await self.gate.wait()
+        self.log.setdefault((topic, partition), []).extend(queue)
+        self.order.append(topic)
+
+    @staticmethod
+    def parts(queue: list[Message], batch_bytes: int) -> Any:
+        yield queue
+
+    def partition_for(self, topic: str, key: bytes) -> int:
+        return len(key)
+
+
+class Bench:
+    """One lane with everything around it."""
+
+    def __init__(self, tmp_path: Path, *, table: bool = True, **settings: Any) -> None:
+        base: dict[str, Any] = {"unit_target_bytes": 1_000, "unit_max_age_s": 100.0, "unit_min_gap_s": 0.0}
+        self.settings = EngineSettings(app_id="a", bootstrap_servers="b", state_dir=tmp_path, **{**base, **settings})
+        self.now = 0.0
+        self.runtime = Runtime(self.settings, Metrics())
+        self.runtime.clock = lambda: self.now
+        self.runtime.loop_turned_at = 0.0
+        self.appends = Appends()
+        self.runtime.appender = self.appends  # type: ignore[assignment]
+        self.runtime.steps = CommitSteps(self.runtime, "changelog")
+        self.runtime.compacted = {"standing"}
+        self.owned: OwnedPartition | None = None
+        if table:
+            stored = Store(tmp_path).partition(0, 0)
+            self.owned = OwnedPartition(0, stored, Rows(Boxes(), stored, Cache(10_000)), 0)
+            self.owned.outputs["standing"] = 0
+        self.lane = Lane(self.runtime, "source", 0, Ledger("source-0", 0, None), self.owned)
+        self.position = 0
+
+    def slice(self, records: int, end: int | None = None) -> Slice:
+        """The next records, handed over."""
+        first, following = self.position, self.position + records
+        self.position = following
+        part = Slice(self.lane, [Rec(o) for o in range(first, following)], first, following, end or following)
+        self.lane.hand_over(part)
+        return part
+
+    def handle(self, part: Slice, each: Callable[[Slice, Any], None] | None = None) -> list[int]:
+        seen = []
+        for record in part.fresh():
+            seen.append(record.offset)
+            if each is not None:
+                each(part, record)
+            elif self.owned is not None:
+                part.rows.put(b"r%d" % record.offset, [record.offset], ROW_BYTES)
+        part.done()
+        return seen
+
+    async def settle(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    @property
+    def rows(self) -> list[Message]:
+        return self.appends.log.get(("changelog", 0), [])
+
+
+class EndedError(Exception):
+    """In place of the end of the process."""
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Exit codes of processes that ended."""
+    codes: list[int] = []
+
+    def end(code: int) -> None:
+        codes.append(code)
+        raise EndedError(code)
+
+    monkeypatch.setattr(exits, "terminate", end)
+    return codes
+
+
+async def test_a_caught_up_partition_commits_at_once_and_all_rows_lie_in_one_batch(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.handle(bench.slice(3))
+    await bench.settle()
+    assert [m.key for m in bench.rows] == [b"r0", b"r1", b"r2", PARTITION_KEY]
+    assert [read_origin(m.value or b"") for m in bench.rows] == [(3, 0), (3, 1), (3, 2), (3, 3)]
+    row = decode_partition_row((bench.rows[-1].value or b"")[16:])
+    assert (row.applied, row.sequence, row.epoch) == (2, 1, 1)
+    assert bench.owned is not None
+    assert bench.owned.stored.position() == 4
+    assert bench.owned.stored.get(b"r1") == b"1"
+    assert bench.lane.ledger.done == 3
+
+
+async def test_while_there_is_a_backlog_slices_are_merged_until_the_size_or_age_is_reached(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.handle(bench.slice(4, end=100))
+    bench.handle(bench.slice(4, end=100))
+    await bench.settle()
+    assert bench.rows == []
+    bench.handle(bench.slice(4, end=100))
+    await bench.settle()
+    assert len(bench.rows) == 10 + 1, "cut at 1,000 bytes, between two events"
+    assert bench.lane.ledger.done == 10
+    bench.now = 101.0
+    bench.lane.consider()
+    await bench.settle()
+    assert bench.lane.ledger.done == 12
+
+
+async def test_a_caught_up_partition_commits_at_most_once_a_gap(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, unit_min_gap_s=10.0)
+    for records in (1, 1):
+        bench.handle(bench.slice(records))
+        await bench.settle()
+    assert bench.lane.ledger.done == 1
+    bench.now = 10.0
+    bench.lane.consider()
+    await bench.settle()
+    assert bench.lane.ledger.done == 2
+
+
+async def test_one_event_larger_than_a_unit_is_never_split(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    def many(part: Slice, record: Any) -> None:
+        for i in range(30):
+            part.rows.put(b"r%d/%d" % (record.offset, i), [i], ROW_BYTES)
+
+    bench.handle(bench.slice(2), many)
+    await bench.settle()
+    keys = [m.key for m in bench.rows]
+    assert [k for k in keys if k == PARTITION_KEY] == [PARTITION_KEY] * 2
+    assert keys.index(PARTITION_KEY) == 30
+
+
+async def test_what_is_included_already_is_skipped_counted_and_not_written_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    assert bench.owned is not None
+    bench.owned.row.applied = 4
+    bench.lane.floor = 5
+    assert bench.handle(bench.slice(5)) == []
+    await bench.settle()
+    assert bench.rows == []
+    assert bench.lane.ledger.done == 5
+    assert bench.handle(bench.slice(2)) == [5, 6]
+    await bench.settle()
+    assert decode_partition_row((bench.rows[-1].value or b"")[16:]).applied == 6
+    redelivered = bench.runtime.metrics.redelivered.labels("source")._value.get()
+    assert redelivered == 5
+
+
+async def test_outputs_come_before_the_changelog_and_first_ones_before_the_others(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    def tell(part: Slice, record: Any) -> None:
+        part.send("alerts", 2, b"k", b"v")
+        part.send("standing", 0, b"k", b"s", first=True)
+        part.send("by key", None, b"abc", b"v")
+        part.rows.put(b"r", [1], ROW_BYTES)
+
+    bench.handle(bench.slice(1), tell)
+    await bench.settle()
+    assert bench.appends.order == ["standing", "alerts", "by key", "changelog"]
+    assert ("by key", 3) in bench.appends.log
+    assert decode_partition_row((bench.rows[-1].value or b"")[16:]).outputs == {"standing": 1}
+    assert bench.appends.log["alerts", 2][0].timestamp_ms == 5
+
+
+async def test_units_of_a_partition_are_durable_in_order_while_the_next_is_computed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.appends.gate.clear()
+    bench.handle(bench.slice(25, end=1_000))
+    await bench.settle()
+    assert len(bench.lane.units) == 2
+    assert bench.lane.ledger.done == 0
+    assert bench.lane.unit().first == 20
+    bench.appends.gate.set()
+    await bench.settle()
+    assert bench.lane.ledger.done == 20
+    positions = [read_origin(m.value or b"")[1] for m in bench.rows]
+    assert positions == list(range(len(bench.rows)))
+
+
+async def test_an_append_that_lands_elsewhere_ends_the_process(tmp_path: Path, ends: list[int]) -> None:
+    bench = Bench(tmp_path)
+    bench.appends.log["changelog", 0] = [Message(0, b"z", b"zombie", ())]
+    bench.handle(bench.slice(1))
+    unit = bench.lane.units[0]
+    with pytest.raises(Refusal, match="landed at 1, not at 0") as refused:
+        await unit.task  # type: ignore[misc]
+    assert refused.value.code is Exit.FOREIGN
+    assert bench.owned is not None
+    assert bench.owned.stored.position() is None, "nothing of it is in the local store"
+    assert bench.lane.ledger.done == 0
+
+
+@pytest.mark.parametrize(("end", "lands"), [(4, True), (9, False)])
+async def test_an_append_of_unknown_offset_is_asked_for(tmp_path: Path, ends: list[int], end: int, lands: bool) -> None:
+    bench = Bench(tmp_path)
+    bench.appends.untold = True
+
+    async def end_offset(topic: str, partition: int) -> int:
+        return end
+
+    bench.runtime.end_offset = end_offset
+    bench.handle(bench.slice(3))
+    task = bench.lane.units[0].task
+    assert task is not None
+    await asyncio.wait([task])
+    assert (task.exception() is None) is lands
+    assert (bench.lane.ledger.done == 3) is lands
+
+
+async def test_a_sweep_commits_without_moving_the_source(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    context, left = SweepContext(bench.lane), [3]
+
+    def sweep() -> bool:
+        context.rows.put(b"s%d" % left[0], [left[0]], ROW_BYTES)
+        left[0] -= 1
+        return left[0] > 0
+
+    bench.lane.sweep = sweep
+    bench.lane.sweep_soon()
+    await bench.settle()
+    assert left == [0]
+    assert {m.key for m in bench.rows} == {b"s3", b"s2", b"s1", PARTITION_KEY}
+    assert decode_partition_row((bench.rows[-1].value or b"")[16:]).applied == -1
+    assert bench.lane.ledger.done == 0
+
+
+async def test_no_sweep_runs_while_a_slice_is_being_handled(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    runs: list[int] = []
+
+    def sweep() -> bool:
+        runs.append(1)
+        return False
+
+    bench.lane.sweep = sweep
+    part = bench.slice(1)
+    records = part.fresh()
+    next(records)
+    bench.lane.sweep_soon()
+    await bench.settle()
+    assert runs == []
+    list(records)
+    part.done()
+    await bench.settle()
+    assert runs
+
+
+async def test_a_sink_commits_each_slice_by_its_own_step_in_order(tmp_path: Path) -> None:
+    bench, done, gate = Bench(tmp_path, table=False), [], asyncio.Event()
+
+    def sink(number: int) -> None:
+        part = bench.slice(2, end=100)
+        list(part.fresh())
+
+        async def step() -> None:
+            await gate.wait()
+            done.append(number)
+
+        part.commit_with(step)
+        part.done()
+
+    sink(1)
+    sink(2)
+    await bench.settle()
+    assert (bench.lane.ledger.done, len(bench.lane.units)) == (0, 2)
+    gate.set()
+    await bench.settle()
+    assert (done, bench.lane.ledger.done) == ([1, 2], 4)
+
+
+async def test_an_assignment_that_went_takes_nothing_more(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    first, second = bench.slice(1, end=9), bench.slice(1, end=9)
+    bench.handle(first)
+    tasks = bench.lane.settle()
+    await asyncio.gather(*tasks)
+    assert bench.lane.ledger.done == 1, "what was whole is committed"
+    assert not second.begun()
+    assert bench.handle(second) == []
+    await bench.settle()
+    assert bench.lane.ledger.done == 1
+
+
+async def test_only_its_own_partition_of_a_compacted_output_is_written(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    part = bench.slice(1)
+    list(part.fresh())
+    with pytest.raises(ValueError, match="only partition 0"):
+        part.send("standing", 1, b"k", b"v")
+
+
+async def test_misuse_by_a_role_is_told(tmp_path: Path, ends: list[int]) -> None:
+    bench = Bench(tmp_path, table=False)
+    part, other = bench.slice(1), bench.slice(1)
+    with pytest.raises(RuntimeError, match="keeps no table"):
+        _ = part.rows
+    list(part.fresh())
+    with pytest.raises(EndedError):
+        list(other.fresh())
+    assert ends == [Exit.HANDLER]
+    with pytest.raises(RuntimeError, match="without a table"):
+        Bench(tmp_path / "t").lane.commit_with(asyncio.sleep)  # type: ignore[arg-type]
+
+
+async def test_a_gap_in_the_hand_over_ends_the_process(tmp_path: Path, ends: list[int]) -> None:
+    bench = Bench(tmp_path)
+    with pytest.raises(EndedError):
+        bench.lane.hand_over(Slice(bench.lane, [Rec(1)], 1, 2, 2))
+    assert ends == [Exit.GAP]
+
+
+async def test_an_accepted_loss_is_written_even_without_records(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    assert bench.owned is not None
+    bench.owned.row.lose(0, 7)
+    bench.owned.booked = False
+    bench.lane.unit()
+    bench.lane.consider()
+    await bench.settle()
+    assert decode_partition_row((bench.rows[-1].value or b"")[16:]).losses == [(0, 7)]
+    assert bench.owned.booked
+
+
+async def test_a_process_that_slept_ends_before_it_writes(tmp_path: Path, ends: list[int]) -> None:
+    bench = Bench(tmp_path)
+    bench.runtime.guarding = True
+    bench.now = 6.0  # the session is 10 s
+    bench.handle(bench.slice(1))
+    task = bench.lane.units[0].task
+    assert task is not None
+    await asyncio.wait([task])
+    assert ends[0] == Exit.PAUSE
+    assert bench.rows == []
