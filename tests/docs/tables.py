@@ -5,6 +5,7 @@ Not for: prose. ``test_docs`` fails when a table is not what this makes of the c
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 from typing import Final
@@ -27,10 +28,15 @@ def reasons() -> str:
     """One row a reason: what becomes of the item, what to do in both languages."""
     lines = ["| Code | The item is | Sent again | What to do |", "|---|---|---|---|"]
     lines += [
-        f"| `{row.code}` | {row.fate} | {'may succeed' if row.retryable else 'no'} | {row.fix_en}<br>{row.fix_zh} |"
+        f"| `{row.code}` | {row.fate} | {'may succeed' if row.retryable else 'no'} | {_prose(row.fix_en)}<br>{_prose(row.fix_zh)} |"
         for row in REASONS.values()
     ]
     return "\n".join(lines) + "\n"
+
+
+def _prose(text: str) -> str:
+    """``text`` for a cell: angle brackets are no tags there."""
+    return html.escape(text, quote=False)
 
 
 def limits() -> str:
