@@ -143,7 +143,8 @@ def test_a_bad_event_ends_with_its_reason_at_its_own_department(name: str, chain
     (_, outcome, raw) = told[0]
     assert (outcome.outcome, outcome.reason_code) == ("dead-lettered", case.reason)
     assert outcome.json_pointer.startswith(case.pointer)
-    assert outcome.fix_zh and outcome.fix_en
+    assert outcome.fix_zh
+    assert outcome.fix_en
     for value in values_of(case.value):
         assert value.encode() not in raw, "an outcome says where, never what"
     letters = [letter for letter in chain.dead_letters() if where.of(letter.origin)]

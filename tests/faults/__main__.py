@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import random
+import signal
 import sys
 import time
 from typing import Final
@@ -72,5 +73,12 @@ async def main() -> int:
     return 1 if failed else 0
 
 
+async def _told() -> int:
+    """SIGTERM ends a run as Ctrl-C does: with everything of it cleaned up."""
+    work = asyncio.ensure_future(main())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
+    return await work
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(asyncio.run(_told()))

@@ -16,7 +16,7 @@ from tests.faults.stage import RESTART_DELAY_S, SESSION_S, Role, Stage
 from tests.faults.subscriber import Subscriber
 from tests.faults.tails import Tails
 from tests.faults.traffic import Traffic
-from tests.faults.waiting import Late, until
+from tests.faults.waiting import LateError, until
 from tests.faults.watch import Watch
 
 STEP_TIMEOUT_S: Final = 180.0  # for a step's traffic to be applied
@@ -29,6 +29,10 @@ ATTEMPTS: Final = 8  # at a failpoint that fired too early, too late, or beside 
 FLOWING_S: Final = 2.5  # traffic goes on for so long after what a step needs: offsets are committed once a second
 KILL: Final = -int(signal.SIGKILL)
 
+FIRST_PASSAGES: Final = {
+    "after_outputs": 20,
+    "in_changelog": 6,
+}  # of what must be newly applied, one passage in so many
 TOO_LATE: Final = 3  # times what must be newly applied: the failpoint did not fire
 
 Say = Callable[[str], None]
@@ -45,7 +49,7 @@ class Death(NamedTuple):
     counted: bool
 
 
-class GiveUp(Exception):
+class GivenUpError(Exception):
     """The run cannot go on; says why."""
 
 
@@ -65,6 +69,7 @@ class Driver:
         self.paused: dict[str, Any] = {}
         self.away: dict[str, Any] = {}
         self.kafka_killed = 0
+        self._since = 0  # applied by the role of this step, when it began
         self._away: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------------ all the time
@@ -84,7 +89,7 @@ class Driver:
             self.unexpected.append((role.label, code))
             self.say(f"  {role.label} ended with {code} by itself: started again")
             if code in NEVER_RESTARTED or len(self.unexpected) > UNEXPECTED_MAX:
-                raise GiveUp(f"{role.label} ended with {code}; its log ends:\n{role.tail()}")
+                raise GivenUpError(f"{role.label} ended with {code}; its log ends:\n{role.tail()}")
         if role.process is None and time.monotonic() - role.ended_at > RESTART_DELAY_S:
             role.start()
 
@@ -115,18 +120,23 @@ class Driver:
         least = int(self.limits.newly * (1 + step.more))
         if self._away is not None and role == "sink":
             await self._away
-        since = self.watch.now.applied(role)
+        since = self._since = self.watch.now.applied(role)
         self.traffic.grant(least + int(self.limits.per_second * FLOWING_S))
         begun = time.monotonic()
         while (newly := self.watch.now.applied(role) - since) < least:
             if time.monotonic() - begun > STEP_TIMEOUT_S:
-                raise Late(f"{role} applied {newly} of {least} in {STEP_TIMEOUT_S:.0f} s")
+                raise LateError(f"{role} applied {newly} of {least} in {STEP_TIMEOUT_S:.0f} s")
             if self.traffic.published >= self.traffic.granted and self.traffic.settled():
                 if self.traffic.granted >= self.traffic.total:
-                    raise GiveUp("the traffic ended before the plan did: more events are needed (FAULTS_EVENTS)")
+                    raise GivenUpError("the traffic ended before the plan did: more events are needed (FAULTS_EVENTS)")
                 self.traffic.grant(self.limits.newly)
             await asyncio.sleep(0.05)
         return newly
+
+    async def _moment(self, step: Step, role: str) -> int:
+        """The seed's moment within a commit interval; what is newly applied by then."""
+        await asyncio.sleep(step.late_s)
+        return self.watch.now.applied(role) - self._since
 
     async def _die(self, role: Role, how: str, newly: int, *, least: int | None = None, good: bool = True) -> Death:
         """Book a death that has just happened."""
@@ -145,7 +155,8 @@ class Driver:
 
     async def _kill(self, step: Step) -> None:
         role = self.roles[step.role]
-        newly = await self._newly(step, step.role)
+        await self._newly(step, step.role)
+        newly = await self._moment(step, step.role)
         role.held = True
         role.kill()
         await self._die(role, "kill -9", newly)
@@ -155,7 +166,8 @@ class Driver:
     async def _recovery(self, step: Step) -> None:
         """Killed, the state folder removed, and killed again while it reads the changelog."""
         role = self.roles["dossier"]
-        newly = await self._newly(step, "dossier")
+        await self._newly(step, "dossier")
+        newly = await self._moment(step, "dossier")
         role.held = True
         role.kill()
         await self._die(role, "kill -9, state removed", newly)
@@ -164,7 +176,7 @@ class Driver:
         role.start(f"in_recovery:{int(step.more * 4)}")
         code = await self._death_of(role)
         if code != KILL:
-            raise GiveUp(f"the dossier ended with {code} in its recovery, not by its failpoint\n{role.tail()}")
+            raise GivenUpError(f"the dossier ended with {code} in its recovery, not by its failpoint\n{role.tail()}")
         await self._die(role, "kill -9 in recovery", 0, good=False)
         role.start()
         role.held = False
@@ -173,7 +185,7 @@ class Driver:
         """Killed by itself at a named place, as often as it takes until that was what the plan asks for."""
         role, limits = self.roles["dossier"], self.limits
         await self._newly(step, "dossier")
-        passages, backlog = max(1, limits.newly // 10), self.traffic.backlog
+        passages, backlog = max(1, limits.newly // FIRST_PASSAGES[step.failpoint]), self.traffic.backlog
         self.traffic.backlog = max(100, limits.newly // 5)  # small units, so that the place is passed often
         for _ in range(ATTEMPTS):
             await until("what was granted to be applied", self._idle, STEP_TIMEOUT_S)
@@ -196,7 +208,7 @@ class Driver:
             else:
                 passages = max(1, int(passages * min(4.0, 1.3 * limits.newly / max(newly, 1))))
         else:
-            raise GiveUp(f"failpoint {step.failpoint} did not do in {ATTEMPTS} attempts")
+            raise GivenUpError(f"failpoint {step.failpoint} did not do in {ATTEMPTS} attempts")
         self.traffic.backlog = backlog
 
     def _idle(self) -> bool:

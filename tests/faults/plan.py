@@ -27,13 +27,15 @@ class Limits(NamedTuple):
 
 class Step(NamedTuple):
     """One misfortune. ``kind``: kill | failpoint | recovery | pause | kafka | postgres; ``more``: events beyond the least
-    that are applied before it, as a share of the least."""
+    that are applied before it, as a share of the least; ``late_s``: then, with traffic flowing, so much later (offsets are
+    committed once a second: without this a kill would always come right after a commit)."""
 
     kind: str
     role: str = ""
     failpoint: str = ""
     wipe: bool = False
     more: float = 0.0
+    late_s: float = 0.0
 
 
 def steps(seed: int) -> list[Step]:
@@ -52,7 +54,7 @@ def steps(seed: int) -> list[Step]:
         Step("postgres"),
     ]
     rng.shuffle(found)
-    return [step._replace(more=rng.random() * 0.4) for step in found]
+    return [step._replace(more=rng.random() * 0.4, late_s=rng.uniform(0.1, 0.9)) for step in found]
 
 
 def control_steps(seed: int) -> list[Step]:

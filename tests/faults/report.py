@@ -24,8 +24,9 @@ def table(results: Sequence[Result]) -> str:
         ("seed", [str(r.seed) for r in results]),
         ("seconds", [f"{r.seconds:.0f}" for r in results]),
     ]
-    for role in ("dossier", "intake", "sink"):
-        rows.append((f"kills of {role} (counted)", [_kills(r, role) for r in results]))
+    rows += [
+        (f"kills of {role} (counted)", [_kills(r, role) for r in results]) for role in ("dossier", "intake", "sink")
+    ]
     rows.append(
         ("least newly applied", [str(min((d.newly for d in r.deaths if d.counted), default=0)) for r in results])
     )

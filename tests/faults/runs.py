@@ -13,12 +13,12 @@ from typing import Any, Final, NamedTuple
 from streamer import kafka_io
 from streamer.demo import generator
 from streamer.demo.truth import Truth
-from tests.faults.driver import Death, Driver, GiveUp
+from tests.faults.driver import Death, Driver, GivenUpError
 from tests.faults.plan import REDELIVERED_SHARE_MIN, Limits, Step, control_steps, steps, subscriber_moments
 from tests.faults.stage import Role, Stage
 from tests.faults.traffic import Traffic
 from tests.faults.verdict import Verdict, judge
-from tests.faults.waiting import Late, until
+from tests.faults.waiting import LateError, until
 from tests.faults.watch import Watch
 
 RUN_TIMEOUT_S: Final = 1_500.0
@@ -63,7 +63,7 @@ class Run:
         try:
             async with asyncio.timeout(RUN_TIMEOUT_S):
                 verdict = await self._run()
-        except (Late, GiveUp, TimeoutError) as error:
+        except (LateError, GivenUpError, TimeoutError) as error:
             problem = str(error) or f"the run took more than {RUN_TIMEOUT_S:.0f} s"
         finally:
             await self.stage.down(keep=keep)
@@ -155,9 +155,8 @@ class Run:
             count = sum(death.role == role for death in counted)
             if count < least:
                 broken.append(f"{count} of {least} kills of {role}")
-        for place in ("after_outputs", "in_changelog"):
-            if not any(place in death.how for death in counted):
-                broken.append(f"no kill at {place}")
+        places = ("after_outputs", "in_changelog")
+        broken += [f"no kill at {place}" for place in places if not any(place in death.how for death in counted)]
         if not any("in recovery" in death.how for death in driver.deaths):
             broken.append("no kill in recovery")
         shown = sum(death.redelivered > 0 for death in counted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import re
@@ -23,6 +22,7 @@ from sinks import migrate
 from streamer import admin, local
 from streamer.rulebook import load, open_domains, sources
 from streamer.settings import Settings
+from tests.faults.waiting import LateError, until
 
 SESSION_S: Final = 6  # consumer session: a paused worker has lost its partitions after so long
 STOP_TIMEOUT_S: Final = 30.0
@@ -69,6 +69,10 @@ class Role:
             self.process = subprocess.Popen(
                 self.command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=REPOSITORY
             )
+
+    @property
+    def gone(self) -> bool:
+        return self.process is None or self.process.poll() is not None
 
     def ended(self) -> int | None:
         """The exit code of a process that ended, once; None while it runs or when there is none."""
@@ -179,9 +183,8 @@ class Stage:
         for role in running:
             role.held = True
             role.signal(signal.SIGTERM)
-        deadline = time.monotonic() + STOP_TIMEOUT_S
-        while any(role.process and role.process.poll() is None for role in running) and time.monotonic() < deadline:
-            await asyncio.sleep(0.1)
+        with contextlib.suppress(LateError):
+            await until("the roles to end", lambda: all(role.gone for role in running), STOP_TIMEOUT_S)
         for role in running:
             if role.ended() is None:
                 role.kill()

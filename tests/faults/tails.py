@@ -5,6 +5,7 @@ Not for: the verdict. Reads each topic once, from where it stopped the last time
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Final
 
 import asyncpg
@@ -64,7 +65,7 @@ class Tails:
                 await connection.close()
         return sum(max(0, offset - done.get(where, 0)) for where, offset in wrote.items())
 
-    async def _new(self, topic: str):  # noqa: ANN202 - an asynchronous generator of messages
+    async def _new(self, topic: str) -> AsyncIterator[kafka_io.Message]:
         begin, end = await kafka_io.bounds(self.stage.bootstrap, [topic], committed_only=False)
         start = self._read.get(topic, begin)
         async for message in kafka_io.read(self.stage.bootstrap, start, end, committed_only=False):

@@ -21,6 +21,9 @@ from tests.faults.watch import Watch
 CHUNK: Final = 50  # messages sent before anything is asked again
 SETTLE_TIMEOUT_S: Final = 240.0
 SEND_TIMEOUT_MS: Final = 180_000  # of the producer's own resends: longer than any broker is away
+GRANT_TIMEOUT_S: Final = 600.0  # the driver's own limits are shorter
+REST_FACTOR: Final = 3
+ROOM_POLL_S: Final = 0.02
 TICK_TRIES: Final = 20
 
 
@@ -48,7 +51,10 @@ class Traffic:
         self.granted = min(self.total, max(self.granted, self.published) + more)
 
     def grant_all(self) -> None:
+        """The rest, faster: nothing happens to it any more."""
         self.granted = self.total
+        self.per_second *= REST_FACTOR
+        self.backlog *= REST_FACTOR
 
     async def run(self) -> None:
         """All phases; returns when the last is settled."""
@@ -91,11 +97,13 @@ class Traffic:
         await self._send(producer, chunk)
 
     async def _send(self, producer: AIOKafkaProducer, chunk: list[messages.Message]) -> None:
-        while self.granted < self.published + len(chunk) or self.outstanding() > self.backlog:
-            await asyncio.sleep(0.02)  # the driver has its own limits
+        await until("room for more traffic", lambda: self._room(len(chunk)), GRANT_TIMEOUT_S, ROOM_POLL_S)
         waiting = [await producer.send(m.topic, m.value, key=m.key, headers=list(m.headers)) for m in chunk]
         await asyncio.gather(*waiting, asyncio.sleep(len(chunk) / self.per_second))
         self.published += len(chunk)
+
+    def _room(self, more: int) -> bool:
+        return self.published + more <= self.granted and self.outstanding() <= self.backlog
 
     async def _tick(self, date: str) -> None:
         """A tick twice moves the clock once: after a broker's death it is simply sent again."""

@@ -11,14 +11,14 @@ from typing import Any, Final
 POLL_S: Final = 0.1
 
 
-class Late(Exception):
+class LateError(Exception):
     """A condition did not come true in time; says which."""
 
 
 async def until(
     what: str, condition: Callable[[], Any] | Callable[[], Awaitable[Any]], timeout_s: float, poll_s: float = POLL_S
 ) -> Any:
-    """The condition's first true value. Raises Late with ``what``, and what a callable ``what`` knew last."""
+    """The condition's first true value. Raises LateError with ``what``, and what a callable ``what`` knew last."""
     deadline = time.monotonic() + timeout_s
     while True:
         found = condition()
@@ -27,5 +27,5 @@ async def until(
         if found:
             return found
         if time.monotonic() > deadline:
-            raise Late(f"waited {timeout_s:.0f} s for: {what}")
+            raise LateError(f"waited {timeout_s:.0f} s for: {what}")
         await asyncio.sleep(poll_s)

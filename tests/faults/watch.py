@@ -15,6 +15,7 @@ from tests.faults.stage import Stage
 
 PERIOD_S: Final = 0.15
 ANSWER_TIMEOUT_S: Final = 5.0
+CLOSE_TIMEOUT_S: Final = 2.0
 ROLES: Final = ("intake", "dossier", "sink")
 
 Offsets = dict[tuple[str, int], int]
@@ -77,11 +78,10 @@ class Watch:
             return {(tp.topic, tp.partition): o for tp, o in (await consumer.end_offsets(wanted)).items()}
 
     async def close(self) -> None:
-        clients, self._admin, self._consumer = (self._admin, self._consumer), None, None
-        for client in clients:
-            if client is not None:
-                with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                    await asyncio.wait_for(getattr(client, "close", None) and client.close() or client.stop(), 2)
+        admin, consumer, self._admin, self._consumer = self._admin, self._consumer, None, None
+        for end in [client.close for client in (admin,) if client] + [client.stop for client in (consumer,) if client]:
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                await asyncio.wait_for(end(), CLOSE_TIMEOUT_S)
 
 
 @contextlib.asynccontextmanager
