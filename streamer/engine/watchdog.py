@@ -18,6 +18,8 @@ class Watchdog:
         self._app = app
         self._runtime = app.runtime
         self._idle_since = self._runtime.clock()
+        #: When something outside was last being waited for: only time since then counts.
+        self._excused_at = 0.0
         self._owned_once = False
         self._stop = threading.Event()
 
@@ -45,7 +47,9 @@ class Watchdog:
         if lanes:
             self._owned_once = True
             self._idle_since = now
-            return None if rt.waits or rt.kafka_is_silent() else self._stalled(lanes, now, limit)
+            if rt.waits or rt.kafka_is_silent():
+                self._excused_at = now
+            return self._stalled(lanes, now, limit)
         if self._app.unassigned or rt.waits:
             self._idle_since = now
             return None
@@ -58,8 +62,8 @@ class Watchdog:
             behind = lane.busy or lane.end > lane.ledger.done
             if not behind:
                 lane.progress_at = now
-            elif now - lane.progress_at > limit:
+            elif now - max(lane.progress_at, self._excused_at) > limit:
                 return f"no progress on {lane.ledger.name} at {lane.ledger.done} of {lane.end} for {limit:.0f} s"
-        if now - self._app.committed_at > limit:
+        if now - max(self._app.committed_at, self._excused_at) > limit:
             return f"offsets have not been committed for {limit:.0f} s"
         return None

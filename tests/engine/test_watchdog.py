@@ -57,7 +57,8 @@ def test_waiting_for_a_server_is_no_stall(scene: Scene) -> None:
         assert scene.runtime.waits == ["postgres"]
         assert scene.at(1_000) is None
     assert scene.runtime.waits == []
-    assert scene.at(1_001) is not None
+    assert scene.at(1_029) is None, "when it is back there is time to go on"
+    assert scene.at(1_031) is not None
 
 
 def test_a_silent_kafka_is_no_stall(scene: Scene) -> None:
@@ -67,6 +68,8 @@ def test_a_silent_kafka_is_no_stall(scene: Scene) -> None:
     scene.now = 200
     scene.runtime.loop_turned_at = 200
     assert scene.dog.verdict() is None
+    assert scene.at(229) is None
+    assert scene.at(231) is not None
 
 
 def test_a_loop_that_does_not_turn_is_a_stall(scene: Scene) -> None:
