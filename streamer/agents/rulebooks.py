@@ -1,6 +1,6 @@
 """The rulebooks of ``credit.rulebook``, by hash: a read-only look-up that waits until the version it is asked for is there.
 
-Not for: publishing them (``streamer topics apply``, ``streamer rules activate``).
+Not for: publishing them (``streamer topics apply``).
 """
 
 from __future__ import annotations

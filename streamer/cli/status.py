@@ -94,7 +94,7 @@ def _entity_in_words(about: dict[str, Any]) -> str:
         lines.append("  nothing stands")
     lines.append(f"last {len(about['records'])} records")
     lines += [
-        f"  {r['decided_on'] or 'no date':<12}{r['type']:<20}{r['document_number']}  ({r['source']})"
+        f"  {str(r['decided_on'] or 'no date'):<12}{r['type']:<20}{r['document_number']}  ({r['source']})"
         for r in about["records"]
     ]
     return "\n".join(lines)

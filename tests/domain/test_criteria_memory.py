@@ -13,16 +13,18 @@ TEXTS = (
     '"finance" in authority_roles && (fine_fen >= 3000000 || ban_days >= 365)',
 )
 REMEMBERING = [Expression(text) for text in TEXTS]
-DECISIONS = st.fixed_dictionaries({
-    "type": st.sampled_from(["decision.penalty", "document.recorded"]),
-    "conduct": st.sampled_from(["", "tax.evasion"]),
-    "authority_roles": st.lists(st.sampled_from(["finance", "tax"]), max_size=2),
-    "fine_fen": st.sampled_from([0, 2_999_999, 3_000_000]),
-    "ban_days": st.sampled_from([0, 364, 365]),
-    "sanctions": st.lists(st.sampled_from(["fine", "suspension"]), max_size=2),
-    "basis": st.lists(st.sampled_from(["a", "b", "c"]), max_size=2),
-    "share_permille": st.sampled_from([0, 99, 100]),
-})
+DECISIONS = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(["decision.penalty", "document.recorded"]),
+        "conduct": st.sampled_from(["", "tax.evasion"]),
+        "authority_roles": st.lists(st.sampled_from(["finance", "tax"]), max_size=2),
+        "fine_fen": st.sampled_from([0, 2_999_999, 3_000_000]),
+        "ban_days": st.sampled_from([0, 364, 365]),
+        "sanctions": st.lists(st.sampled_from(["fine", "suspension"]), max_size=2),
+        "basis": st.lists(st.sampled_from(["a", "b", "c"]), max_size=2),
+        "share_permille": st.sampled_from([0, 99, 100]),
+    }
+)
 
 
 @given(DECISIONS)
