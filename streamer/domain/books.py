@@ -30,8 +30,10 @@ class Books:
         """The index under which event rows name this inbound partition."""
         name = f"{origin.topic}|{origin.partition}"
         known = self._partition.inbound
-        if name in known:
+        try:
             return known.index(name)
+        except ValueError:
+            pass  # seen for the first time
         if len(known) >= MAX_INBOUND:
             raise OverflowError(f"more than {MAX_INBOUND} inbound partitions feed one records partition")
         known.append(name)

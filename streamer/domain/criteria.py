@@ -5,7 +5,7 @@ Not for: which criteria there are (the rulebook) or running counters (``streamer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Any, Final
@@ -51,7 +51,7 @@ class Expression:
     Raises RuleError when the text does not compile, names anything else, or does not yield a boolean.
     """
 
-    __slots__ = ("_answers", "_execute", "_names", "text")
+    __slots__ = ("_answers", "_execute", "names", "text")
 
     def __init__(self, text: str, scope: Mapping[str, Any] | None = None) -> None:
         self.text = text
@@ -67,7 +67,8 @@ class Expression:
         if not isinstance(sample, bool):
             raise RuleError(f"{text!r} yields {type(sample).__name__}, not true or false: write a comparison")
         self._execute = program.execute
-        self._names = tuple(sorted(name for name in program.variables() if name in known))
+        #: The variables that it asks for.
+        self.names = tuple(sorted(name for name in program.variables() if name in known))
         self._answers: dict[tuple[Any, ...], bool] = {}
 
     def evaluate(self, variables: Mapping[str, Any]) -> bool:
@@ -77,7 +78,7 @@ class Expression:
         decisions differ in nothing that a criterion asks for.
         """
         try:
-            named = tuple([tuple(v) if type(v := variables[name]) is list else v for name in self._names])
+            named = tuple([tuple(v) if type(v := variables[name]) is list else v for name in self.names])
         except KeyError:
             return False
         answer = self._answers.get(named)
@@ -90,7 +91,7 @@ class Expression:
     def _holds(self, named: tuple[Any, ...]) -> bool:
         given = {
             name: list(value) if isinstance(value, tuple) else value
-            for name, value in zip(self._names, named, strict=True)
+            for name, value in zip(self.names, named, strict=True)
         }
         try:
             return self._execute(given) is True
@@ -125,20 +126,8 @@ def _check_names(text: str, program: cel.Program, known: Mapping[str, Any]) -> N
 
 def decision_variables(record: Record, roles: tuple[str, ...]) -> dict[str, Any]:
     """What an expression sees of a decision by an authority with these ``roles``. What is unstated is empty or 0."""
-    return {
-        "type": record.type,
-        "kind": record.kind or "",
-        "domain": record.domain,
-        "conduct": record.conduct or "",
-        "authority_roles": list(roles),
-        "fine_fen": sum(sanction.amount_fen for sanction in record.sanctions if sanction.kind == "fine"),
-        "ban_days": ban_days(record),
-        "sanctions": sorted({sanction.kind for sanction in record.sanctions}),
-        "basis": [_title(basis.instrument) for basis in record.basis],
-        "assessed_fen": sum(year.amount_fen for year in record.assessed),
-        "share_permille": max((year.share_permille or 0 for year in record.assessed), default=0),
-        "publicity": record.publicity or "",
-    }
+    found = {name: read(record, roles) for name, read in READERS.items()}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
 
 
 @lru_cache(maxsize=4096)
@@ -154,3 +143,20 @@ def ban_days(record: Record) -> int:
         if sanction.kind in BAN_KINDS and start and sanction.to:
             longest = max(longest, (date.fromisoformat(sanction.to) - date.fromisoformat(start)).days + 1)
     return longest
+
+
+# How each variable of DECISION is read; lists as tuples, so that an answer can be remembered by them.
+READERS: Final[Mapping[str, Callable[[Record, tuple[str, ...]], Any]]] = {
+    "type": lambda record, _: record.type,
+    "kind": lambda record, _: record.kind or "",
+    "domain": lambda record, _: record.domain,
+    "conduct": lambda record, _: record.conduct or "",
+    "authority_roles": lambda _, roles: roles,
+    "fine_fen": lambda record, _: sum([s.amount_fen for s in record.sanctions if s.kind == "fine"]),
+    "ban_days": lambda record, _: ban_days(record),
+    "sanctions": lambda record, _: tuple(sorted({sanction.kind for sanction in record.sanctions})),
+    "basis": lambda record, _: tuple([_title(basis.instrument) for basis in record.basis]),
+    "assessed_fen": lambda record, _: sum([year.amount_fen for year in record.assessed]),
+    "share_permille": lambda record, _: max([year.share_permille or 0 for year in record.assessed], default=0),
+    "publicity": lambda record, _: record.publicity or "",
+}

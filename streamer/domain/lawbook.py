@@ -6,15 +6,16 @@ Not for: keeping state or raising anything (``streamer.domain.entries``).
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Final
+from typing import Any, Final
 
-from streamer.domain.criteria import Expression, decision_variables
+from streamer.domain.criteria import READERS, Expression, decision_variables
 from streamer.domain.dates import day
 from streamer.domain.keys import authority_key, normalise_authority_name
 from streamer.domain.law import Authority, Criterion, ListRow, Measure, Row, Rulebook
 from streamer.domain.records import AuthorityRef, Record
 
 SIGNED: Final = "signed"
+MATCHES_MAX: Final = 8192  # remembered; then all are forgotten
 
 
 def in_force(row: Row, clock: int) -> bool:
@@ -40,8 +41,13 @@ class Law:
         self.conducts = {row.id: row for row in rulebook.catalogue}
         self.criteria = tuple(CompiledCriterion(row) for row in rulebook.supervision if row.status == SIGNED)
         self._entries = tuple(
-            (row, Expression(row.entry_when)) for row in rulebook.lists if row.entry == "penalty" and row.entry_when
+            (row, frozenset(row.listed_by), Expression(row.entry_when))
+            for row in rulebook.lists
+            if row.entry == "penalty" and row.entry_when
         )
+        # All that the criteria ask of a decision; with the day it gives the answer.
+        self._asked = tuple(READERS[name] for name in sorted({name for c in self.criteria for name in c.when.names}))
+        self._matches: dict[tuple[Any, ...], tuple[str, ...]] = {}
         self._measures: dict[str, list[Measure]] = defaultdict(list)
         for measure in sorted(rulebook.measures, key=lambda row: row.id):
             if measure.status == SIGNED:
@@ -83,10 +89,10 @@ class Law:
 
     def list_of_penalty(self, record: Record, roles: tuple[str, ...], clock: int) -> ListRow | None:
         """The list whose row says that this penalty itself is the entry, if any (e.g. government procurement)."""
-        for row, when in self._entries:
+        for row, listed_by, when in self._entries:
             if (
-                in_force(row, clock)
-                and set(row.listed_by) & set(roles)
+                not listed_by.isdisjoint(roles)
+                and in_force(row, clock)
                 and when.evaluate(decision_variables(record, roles))
             ):
                 return row
@@ -94,8 +100,15 @@ class Law:
 
     def matching(self, record: Record, roles: tuple[str, ...], clock: int) -> tuple[str, ...]:
         """Ids of the signed criteria under which this decision counts."""
-        if not self.criteria:
-            return ()
+        asked = (clock, *[read(record, roles) for read in self._asked])
+        found = self._matches.get(asked)
+        if found is None:
+            if len(self._matches) >= MATCHES_MAX:
+                self._matches.clear()
+            found = self._matches[asked] = self._matching(record, roles, clock)
+        return found
+
+    def _matching(self, record: Record, roles: tuple[str, ...], clock: int) -> tuple[str, ...]:
         variables = decision_variables(record, roles)
         return tuple(c.row.id for c in self.criteria if in_force(c.row, clock) and c.when.evaluate(variables))
 
