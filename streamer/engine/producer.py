@@ -19,6 +19,7 @@ class Appender:
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
+        self._turns: dict[tuple[str, int], asyncio.Lock] = {}
 
     async def batch(
         self, topic: str, partition: int, messages: list[Message], limit_bytes: int, failpoint: str | None = None
@@ -34,7 +35,7 @@ class Appender:
         builder.close()
         if builder.size() > limit_bytes:
             raise _too_large(topic, partition, len(messages), limit_bytes)
-        sent = await self._producer.send_batch(builder, topic, partition=partition)
+        sent = await self._hand_in(builder, topic, partition)
         if failpoint is not None:
             await failpoints.hit_on_the_wire(failpoint)
         return _offset(await sent)
@@ -50,9 +51,22 @@ class Appender:
                     raise _too_large(topic, partition, len(part), batch_bytes)
             builder._relative_offset = len(part)
             builder.close()
-            sent.append(await self._producer.send_batch(builder, topic, partition=partition))
+            sent.append(await self._hand_in(builder, topic, partition))
         for future in sent:
             await future
+
+    async def _hand_in(self, builder: Any, topic: str, partition: int) -> asyncio.Future[Any]:
+        """Queues a batch, one caller of a partition at a time and in turn.
+
+        aiokafka takes one batch a partition and wakes all who wait, so many lanes with one output starve each other; and it
+        counts their waiting again at each wake-up, so that they time out long before their time.
+        """
+        turn = self._turns.get((topic, partition))
+        if turn is None:
+            turn = self._turns[topic, partition] = asyncio.Lock()
+        async with turn:
+            sent: asyncio.Future[Any] = await self._producer.send_batch(builder, topic, partition=partition)
+        return sent
 
     @staticmethod
     def parts(queue: list[Message], batch_bytes: int) -> Iterator[list[Message]]:
