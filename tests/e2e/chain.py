@@ -48,9 +48,16 @@ class Chain:
 
     def up(self) -> None:
         self.run(self.stage.up(CLOCK))
-        for name in ("intake", "dossier", "sink"):
-            self.roles[name] = self.stage.role(name)
-            self.roles[name].start()
+        self.roles = {name: self.stage.role(name) for name in ("intake", "dossier", "sink")}
+        self.start()
+
+    def start(self) -> None:
+        for role in self.roles.values():
+            role.start()
+
+    def stop(self) -> None:
+        """A clean end of every role."""
+        assert self.run(self.stage.stop_roles()) == [0, 0, 0]
 
     def down(self) -> None:
         try:

@@ -18,7 +18,7 @@ from typing import Final
 from tests.faults.report import controls_table, progress, table
 from tests.faults.runs import SABOTAGE, Result, Run
 
-EVENTS: Final = 90_000
+EVENTS: Final = 80_000
 CONTROL_EVENTS: Final = 24_000
 SEED_LIMIT: Final = 2**31
 

@@ -48,7 +48,7 @@ class Traffic:
         return self.total - self.watch.now.applied("intake")
 
     def grant(self, more: int) -> None:
-        self.granted = min(self.total, max(self.granted, self.published) + more)
+        self.granted = min(self.total, max(self.granted, self.published + more))
 
     def grant_all(self) -> None:
         """The rest, faster: nothing happens to it any more."""
