@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import Any, Final
 
 import asyncpg
@@ -94,7 +95,11 @@ def _entity_in_words(about: dict[str, Any]) -> str:
         lines.append("  nothing stands")
     lines.append(f"last {len(about['records'])} records")
     lines += [
-        f"  {str(r['decided_on'] or 'no date'):<12}{r['type']:<20}{r['document_number']}  ({r['source']})"
+        f"  {day_or_none(r['decided_on']):<12}{r['type']:<20}{r['document_number']}  ({r['source']})"
         for r in about["records"]
     ]
     return "\n".join(lines)
+
+
+def day_or_none(value: date | None) -> str:
+    return value.isoformat() if value else "no date"
