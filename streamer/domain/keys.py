@@ -20,6 +20,11 @@ _VARIANTS: Final[dict[int, str]] = {
     **{ord(c): "〕" for c in _CLOSING},
     **{ord(c): "-" for c in _DASHES},
 }
+# What is not in its one spelling yet; a text without any of it stays as it is.
+_OTHER: Final = re.compile(
+    "[" + re.escape("".join(c for c in _OPENING + _CLOSING + _DASHES if c not in "〔〕-")) + r"\s\x00-\x1f\x7f-\x9f"
+    r"\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
 _INVISIBLE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 
 _TAX_PREFIX: Final = "国家税务总局"
@@ -28,6 +33,8 @@ _TAX_OFFICE: Final = "税务局"
 
 def _plain(text: str) -> str:
     """NFKC, one kind of bracket and dash, without whitespace and control characters."""
+    if _OTHER.search(text) is None and unicodedata.is_normalized("NFKC", text):
+        return text
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_VARIANTS)
     # Taking a character out can bring two others together that compose.
     return plain if unicodedata.is_normalized("NFKC", plain) else _plain(plain)
