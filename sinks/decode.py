@@ -131,7 +131,7 @@ def _record(message: _Message) -> tuple[Row, ...]:
             record.version,
             (record.conduct or UNSTATED) if states_basis else None,
             bool(record.basis) if states_basis else None,
-            _json(record if record.sealed is None else msgspec.structs.replace(record, sealed=None)),
+            _storable(message.value) if sealed is None else _json(msgspec.structs.replace(record, sealed=None)),
             sealed,
             *place,
         ),
@@ -276,8 +276,11 @@ def _maybe(text: str | None) -> str | None:
 
 
 def _json(value: msgspec.Struct) -> str:
+    return _storable(_encode(value))
+
+
+def _storable(data: bytes) -> str:
     """JSON as jsonb takes it: U+0000 becomes U+FFFD (an escaped backslash is no start of it)."""
-    data = _encode(value)
     if b"\\u0000" in data:
         data = _ESCAPE.sub(lambda found: found[1] or b"\\ufffd", data)
     return data.decode()
