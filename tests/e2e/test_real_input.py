@@ -5,7 +5,6 @@ CREDIT_SHARED_DATA names a folder with the real file (tax_decisions_2026-07-26.j
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -13,50 +12,18 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from streamer.demo import codes
 from streamer.domain.state import FACT, HEAD, Codec, Partition
 from streamer.engine.partition_row import ORIGIN_BYTES
 from tests.e2e.chain import Chain
+from tests.real_input import real_or_made
 
-REAL: Final = "tax_decisions_2026-07-26.jsonl"
 ALIAS: Final = "collector/tax-decisions-2026"
 BIG_FEN: Final = 10**10  # 100 million yuan
-# 16 decisions on treatment (处理), the last without a code, and 7 penalties (处罚); 3 have a date.
-TREATMENTS, PENALTIES, DATED = 16, 7, 3
-
-
-def made(path: Path) -> Path:
-    """23 rows in the collector's own fields, of invented parties."""
-    rows: list[dict[str, Any]] = []
-    for number in range(TREATMENTS + PENALTIES):
-        penalty = number < PENALTIES
-        entity = codes.organisation(700_000 + number % TREATMENTS)
-        rows.append(
-            {
-                "id": f"DOC-{number:04}",
-                "issuingAuthority": "国家税务总局测试市税务局第一稽查局",
-                "partyName": entity.name,
-                "unifiedSocialCreditCode": entity.uscc,
-                "documentType": "税务行政处罚决定书" if penalty else "税务处理决定书",
-                "documentNumber": f"测税稽{'罚' if penalty else '处'}〔2026〕{number + 1}号",
-                "recoveredTaxAmount": None,
-                "fineAmount": 20000.0 if number == 0 else None,
-                "confiscatedIncomeAmount": None,
-                "decisionDate": "2026-01-22" if number < DATED else None,
-                "officialUrl": "https://ceshi.example.org/140004.html",
-                "pageStatus": "正常",
-            }
-        )
-    rows[PENALTIES]["recoveredTaxAmount"] = 100063094.75
-    rows[-1]["unifiedSocialCreditCode"] = None
-    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
-    return path
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = os.environ.get("CREDIT_SHARED_DATA")
-    return Path(folder, REAL) if folder else made(tmp_path_factory.mktemp("data") / REAL)
+    return real_or_made(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")

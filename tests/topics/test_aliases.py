@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ import pytest
 from streamer.aliases import AliasError, apply, read
 from streamer.publish import Message, Reader, check
 from streamer.rulebook import sources
+from tests.real_input import real_or_made
 from topics.envelope import content_hash, decode
 from topics.validation import validate
 
-SHARED = Path(os.environ.get("STREAMER_SHARED", Path(__file__).parents[3] / "shared"))
-REAL = SHARED / "data" / "tax_decisions_2026-07-26.jsonl"
 SOURCES = {source.id: source for source in sources()}
 RAW: dict[str, Any] = {
     "kind": {"from": "种类", "map": {"处罚": "decision.penalty", "处理": "document.recorded:tax-treatment"}},
@@ -152,12 +150,13 @@ def test_every_map_that_ships_can_be_read(source: Any) -> None:
         read(raw)
 
 
-def test_the_real_tax_decisions_are_23_events() -> None:
+def test_a_collectors_tax_decisions_are_23_events(tmp_path: Path) -> None:
     """15 or more 处理 as documents and 7 处罚 as penalties; one has no code; 19 of the 22 others have no date."""
     alias = SOURCES["collector"].alias
     assert alias is not None
     reader = Reader(SOURCES, source="collector", alias=read(alias))
-    with REAL.open("rb") as lines:
+    path = real_or_made(tmp_path)
+    with path.open("rb") as lines:
         assert check(reader, lines).bad == 0
         lines.seek(0)
         found = [message for _, message in reader.read(lines)]
@@ -172,6 +171,6 @@ def test_the_real_tax_decisions_are_23_events() -> None:
     assert max(amounts) == 10006309475
     assert all(type(amount) is int for amount in amounts)
     assert not any({"conduct", "basis"} & set(e.data) for e in events)
-    rows = [orjson.loads(line) for line in REAL.read_bytes().splitlines()]
+    rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
     assert [e.id for e in events] == [row["id"] for row in rows]
     assert {m.key for m in messages} == {e.id.encode() for e in events}
