@@ -44,6 +44,8 @@ class Sampler:
         self._functions: Counter[CodeType] = Counter()
         self._inclusive: Counter[CodeType] = Counter()
         self._began_s = 0.0
+        self._main = threading.main_thread().ident
+        self._busy = False
 
     def start(self) -> None:
         self._began_s = time.process_time()
@@ -67,11 +69,14 @@ class Sampler:
         return max(0.0, now - before)
 
     def _beat(self, _number: int, interrupted: FrameType | None) -> None:
-        main = threading.main_thread().ident
+        if self._busy:  # a beat during a beat: the next one counts it
+            return
+        self._busy = True
         for ident, frame in sys._current_frames().items():
             spent_s = self._spent(ident)
             if spent_s:
-                self._add(interrupted if ident == main else frame, spent_s)
+                self._add(interrupted if ident == self._main else frame, spent_s)
+        self._busy = False
 
     def _add(self, frame: FrameType | None, spent_s: float) -> None:
         if frame is None:
