@@ -81,9 +81,10 @@ class CommitSteps:
         assert self.changelog_topic is not None
         expected = owned.position
         following = owned.row.applied + 1
+        at = unit.timestamp_ms
         messages = [
-            Message(unit.timestamp_ms, key, origin(following, expected + i) + (payload or b""), ())
-            for i, (key, payload) in enumerate(rows)
+            Message(at, key, origin(following, position) + (payload or b""), ())
+            for position, (key, payload) in enumerate(rows, expected)
         ]
         owned.position = await self.append(
             self.changelog_topic, owned.number, messages, expected, failpoint="in_changelog"

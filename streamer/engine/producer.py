@@ -26,13 +26,7 @@ class Appender:
     ) -> int:
         """One record batch: Kafka appends it whole or not at all. The offset of its first record, or -1 when the broker
         does not tell. Raises Refusal(TOO_LARGE) beyond ``limit_bytes``; nothing is sent then."""
-        builder = self._producer.create_batch()
-        append = builder._builder.append  # two Python layers less per record
-        for i, m in enumerate(messages):
-            if append(i, m.timestamp_ms, m.key, m.value, list(m.headers)) is None:
-                raise _too_large(topic, partition, len(messages), limit_bytes)
-        builder._relative_offset = len(messages)
-        builder.close()
+        builder = self._built(topic, partition, messages, limit_bytes)
         if builder.size() > limit_bytes:
             raise _too_large(topic, partition, len(messages), limit_bytes)
         sent = await self._hand_in(builder, topic, partition)
@@ -44,16 +38,22 @@ class Appender:
         """Any number of messages in order, in as many batches as they need."""
         sent: list[asyncio.Future[Any]] = []
         for part in self.parts(queue, batch_bytes):
-            builder = self._producer.create_batch()
-            append = builder._builder.append
-            for i, m in enumerate(part):
-                if append(i, m.timestamp_ms, m.key, m.value, list(m.headers)) is None:
-                    raise _too_large(topic, partition, len(part), batch_bytes)
-            builder._relative_offset = len(part)
-            builder.close()
+            builder = self._built(topic, partition, part, batch_bytes)
             sent.append(await self._hand_in(builder, topic, partition))
         for future in sent:
             await future
+
+    def _built(self, topic: str, partition: int, messages: list[Message], limit_bytes: int) -> Any:
+        """A closed batch of all ``messages``. Raises Refusal(TOO_LARGE) where aiokafka takes no more."""
+        builder = self._producer.create_batch()
+        append = builder._builder.append  # two Python layers less per record
+        none: list[tuple[str, bytes]] = []
+        for i, (timestamp_ms, key, value, headers) in enumerate(messages):
+            if append(i, timestamp_ms, key, value, list(headers) if headers else none) is None:
+                raise _too_large(topic, partition, len(messages), limit_bytes)
+        builder._relative_offset = len(messages)
+        builder.close()
+        return builder
 
     async def _hand_in(self, builder: Any, topic: str, partition: int) -> asyncio.Future[Any]:
         """Queues a batch, one caller of a partition at a time and in turn.

@@ -82,10 +82,13 @@ class Rows:
     def put(self, key: bytes, value: object, grow: int, keep: bool = True) -> None:
         """Writes a row. ``grow``: the estimated bytes of the whole row with its key; a unit counts a row once, at its
         largest. ``keep=False``: it will hardly be read again soon, do not let it push others out of the cache."""
-        if self._sorted and key not in self.dirty:
-            self._index(key)
-        self.dirty[key] = value
+        dirty = self.dirty
         known = self._sizes.get(key, 0)
+        if grow <= known and dirty.get(key) is value:
+            return  # the unit has this very object and encodes it when it is cut
+        if self._sorted and key not in dirty:
+            self._index(key)
+        dirty[key] = value
         if grow > known:
             self._sizes[key] = grow
             self.grown += grow - known

@@ -28,8 +28,9 @@ RECORD_OVERHEAD_BYTES: Final = 32
 
 def message_bytes(message: Message) -> int:
     """An upper estimate of a message's bytes in a batch."""
-    size = RECORD_OVERHEAD_BYTES + len(message.key or b"") + len(message.value or b"")
-    for name, value in message.headers:
+    _, key, payload, headers = message
+    size = RECORD_OVERHEAD_BYTES + (len(key) if key else 0) + (len(payload) if payload else 0)
+    for name, value in headers:
         size += len(name) + len(value) + 10
     return size
 
