@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import signal
 import time
@@ -33,6 +34,7 @@ FIRST_PASSAGES: Final = {
     "after_outputs": 20,
     "in_changelog": 6,
 }  # of what must be newly applied, one passage in so many
+BACKLOG_TIMEOUT_S: Final = 15.0
 TOO_LATE: Final = 3  # times what must be newly applied: the failpoint did not fire
 
 Say = Callable[[str], None]
@@ -211,6 +213,26 @@ class Driver:
             raise GivenUpError(f"failpoint {step.failpoint} did not do in {ATTEMPTS} attempts")
         self.traffic.backlog = backlog
 
+    async def _backlog(self, step: Step) -> None:
+        """Killed, a backlog grows, and its successor kills itself at a named place of the first large commits."""
+        role, wanted = self.roles["dossier"], 2 * self.limits.newly
+        self.traffic.grant(self.limits.newly)
+        await until("what was granted to be applied", self._idle, STEP_TIMEOUT_S)
+        role.held = True
+        role.kill()
+        before = await self.tails.applied()
+        self.traffic.backlog = 2 * wanted
+        self.traffic.grant(wanted)
+        with contextlib.suppress(LateError):  # less, where a phase of the traffic ends
+            await until("a backlog", lambda: self.traffic.outstanding() >= wanted - 100, BACKLOG_TIMEOUT_S)
+        role.start(f"{step.failpoint}:{int(step.more * self.stage.partitions)}")
+        code = await self._fed_to_death(role, before)
+        if code != KILL:
+            raise GivenUpError(f"the dossier ended with {code} on a backlog, not by its failpoint\n{role.tail()}")
+        await self._die(role, f"kill -9 {step.failpoint} on a backlog", await self.tails.applied() - before, good=False)
+        role.start()
+        role.held = False
+
     def _idle(self) -> bool:
         return self.traffic.published >= min(self.traffic.granted, self.traffic.total) - 50 and self.traffic.settled()
 
@@ -222,7 +244,7 @@ class Driver:
             if code is not None:
                 return code
             applied = self.watch.now.applied("dossier")
-            if time.monotonic() > deadline or applied - before > TOO_LATE * self.limits.newly:
+            if time.monotonic() > deadline or applied - before > 2 * TOO_LATE * self.limits.newly:
                 role.kill()
                 return role.exits[-1]
             if self.traffic.granted - self.traffic.published < self.limits.newly / 4:

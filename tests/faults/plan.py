@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 FULL_EVENTS: Final = 60_000  # with so many, the limits below hold as they stand
 NEWLY_APPLIED_MIN: Final = 2_000  # before every kill
 REMAINING_MIN: Final = 5_000  # after every kill
+CONTROL_KILLS: Final = 6
 REDELIVERED_SHARE_MIN: Final = 0.5  # of the kills that must show redelivery
 EVENTS_PER_SECOND: Final = 1_200  # published, so that a kill falls into traffic and not after it
 
@@ -26,7 +27,7 @@ class Limits(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One misfortune. ``kind``: kill | failpoint | recovery | pause | kafka | postgres; ``more``: events beyond the least
+    """One misfortune. ``kind``: kill | failpoint | backlog | recovery | pause | kafka | postgres; ``more``: events beyond the least
     that are applied before it, as a share of the least; ``late_s``: then, with traffic flowing, so much later (offsets are
     committed once a second: without this a kill would always come right after a commit)."""
 
@@ -58,12 +59,11 @@ def steps(seed: int) -> list[Step]:
 
 
 def control_steps(seed: int) -> list[Step]:
-    """For the negative controls, and the real build beside them: kills of the dossier inside the commit, on a backlog."""
+    """For the negative controls, and the real build beside them: kills of the dossier inside the commit, on a backlog, so
+    that a whole unit of some hundred entities is what a broken promise loses."""
     rng = random.Random(f"controls {seed}")
-    return [
-        Step("failpoint", "dossier", ("after_outputs", "in_changelog")[turn % 2], more=rng.random())
-        for turn in range(6)
-    ]
+    places = ("after_outputs", "in_changelog")
+    return [Step("backlog", "dossier", places[turn % 2], more=rng.random()) for turn in range(CONTROL_KILLS)]
 
 
 def subscriber_moments(seed: int, events: int) -> list[int]:

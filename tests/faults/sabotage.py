@@ -37,14 +37,15 @@ class OutputsLast(CommitSteps):
 
 
 class TornBatch(CommitSteps):
-    """A unit's heads in one record batch, all its other rows in another before it."""
+    """A unit's heads in one record batch, all its other rows in another after it: who dies between knows an entity's sums
+    without the facts that they are of, and adds them again."""
 
     async def append_rows(self, owned: OwnedPartition, unit: Unit, rows: list[tuple[bytes, bytes | None]]) -> None:
         heads = [row for row in rows if row[0][:1] == HEAD]
         others = [row for row in rows if row[0][:1] != HEAD]
         following = owned.row.applied + 1
         assert self.changelog_topic is not None
-        for part in (others, heads):
+        for part in (heads, others):
             if not part:
                 continue
             expected = owned.position
@@ -53,7 +54,7 @@ class TornBatch(CommitSteps):
                 for i, (key, payload) in enumerate(part)
             ]
             owned.position = await self.append(self.changelog_topic, owned.number, messages, expected)
-            if part is others and heads:
+            if part is heads and others:
                 failpoints.hit("in_changelog")
 
 
