@@ -5,7 +5,7 @@ Not for: reading a clock. Nothing here knows what time it is.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import MAXYEAR, UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final
 
@@ -26,8 +26,11 @@ def iso(ordinal: int) -> str | None:
 
 
 def years_later(ordinal: int, years: int) -> int:
-    """The last day of a term of ``years`` that begins on ``ordinal`` (29 February counts as 28 where there is none)."""
+    """The last day of a term of ``years`` that begins on ``ordinal`` (29 February counts as 28 where there is none); at the
+    latest the calendar's last day."""
     start = date.fromordinal(ordinal)
+    if start.year + years > MAXYEAR:
+        return date.max.toordinal()
     try:
         end = start.replace(year=start.year + years)
     except ValueError:

@@ -66,30 +66,50 @@ def _decision(
         return problem
     kind = KINDS[record.type]
     identifier = fact_id(key, record.document_number, work.org_code, kind)
+    head = work.head
+    if len(head.open) + len(head.waiting) >= MAX_OPEN_ENTRIES and identifier not in (*head.open, *head.waiting):
+        return refused("too_many_open_entries", "/data/parties")
     fact = work.fact(identifier)
     if fact is not None and fact.present:
         known = _known(record, content, fact)
         if known is not None:
-            if known.outcome == "witness":
-                fact.witnesses = [*fact.witnesses, record.source]
-                work.put_fact(identifier, fact)
-            return known._replace(fact_id=identifier)
+            return _again(work, record, known, identifier, fact, key, awaited)
     if fact is None:
         fact = Fact(kind=kind, authority=key)
-    stood = fact.present and not entries.withdrawn(fact)
+    stood = _stands(fact)
     for end in awaited:
         _end(fact, end, key)
     _write(work, record, content, fact, identifier, row)
-    stands = not entries.withdrawn(fact)
-    work.head.facts += stands - stood
+    head.facts += _stands(fact) - stood
     _name(work, record)
     return Verdict("applied", fact_id=identifier, fact=fact)
 
 
+def _again(
+    work: Work, record: Record, known: Verdict, identifier: bytes, fact: Fact, key: str, awaited: list[End]
+) -> Verdict:
+    """A report that changes nothing in its fact: a further witness is named, and an end that waited for the report comes."""
+    if known.outcome == "dead_lettered":
+        return known  # its id names nothing that stands
+    if known.outcome == "witness":
+        fact.witnesses = [*fact.witnesses, record.source]
+    if not awaited:
+        if known.outcome == "witness":
+            work.put_fact(identifier, fact)
+        return known._replace(fact_id=identifier)
+    stood = _stands(fact)
+    for end in awaited:
+        _end(fact, end, key)
+    work.head.facts += _stands(fact) - stood
+    return known._replace(fact_id=identifier, fact=fact)
+
+
+def _stands(fact: Fact) -> bool:
+    return fact.present and not entries.withdrawn(fact)
+
+
 def _problem(work: Work, record: Record, row: Authority | None) -> Verdict | None:
     """What the dated rows refuse (法定名单、行为目录、职权)."""
-    if len(work.head.open) >= MAX_OPEN_ENTRIES:
-        return refused("too_many_open_entries", "/data/parties")
     if record.type == "decision.listing":
         listed = work.law.list_in_force(record.list, work.clock)
         if listed is None or listed.entry != "listing":
@@ -165,11 +185,18 @@ def fine_fen(sanctions: tuple[Sanction, ...]) -> int:
 def _name(work: Work, record: Record) -> None:
     """The display name: of the latest decision; of two on one day the greater text, so that their order does not matter."""
     head, party = work.head, record.party
+    if head.individual:
+        return
+    before = head.uscc, head.name
     if party.uscc and not head.uscc:
         head.uscc = party.uscc
     decided = day(record.decided_on)
     if party.name and (decided, party.name) >= (head.name_as_of, head.name or ""):
         head.name, head.name_as_of = party.name, decided
+    if head.version and before != (head.uscc, head.name):
+        work.changed = (
+            True  # a status was told: what is told again after a recovery is the same version, so the same text
+        )
 
 
 def _delisting(work: Work, record: Record, key: str, row: Authority | None) -> Verdict:
@@ -210,12 +237,13 @@ def _end_target(
     if target is None:
         return refused("schema", "/data/target")
     if delists is not None:
-        end.cause = "delisted:" + delists
+        end.cause = entries.DELISTED + delists
     if target.id is not None:
-        row: Event | None = work.rows.get(EVENT + work.entity + event_key(record.source, target.id))
-        if row is None or not row.content:
+        row = work.event(event_key(record.source, target.id))
+        known = row is not None and bool(row.content)
+        identifier = row.fact if row is not None and known else _of_forgotten(work, record.source, target.id)
+        if not identifier and not known:
             return _await(work, record.source, target.id, row, end)
-        identifier = row.fact
         if not identifier:
             return Verdict("applied")  # what it ends was refused: nothing stands
     else:
@@ -226,19 +254,20 @@ def _end_target(
     fact = work.fact(identifier)
     if fact is None:
         fact = Fact(kind=kind or "penalty", authority=key, document_number=target.document_number or "")
-    stood = fact.present and not entries.withdrawn(fact)
+    stood = _stands(fact)
     if not _end(fact, end, key):
         return refused("target_of_other_authority", "/data/target")
-    work.head.facts += (fact.present and not entries.withdrawn(fact)) - stood
+    work.head.facts += _stands(fact) - stood
     return Verdict("applied", fact_id=identifier, fact=fact)
 
 
 def _end(fact: Fact, end: End, key: str) -> bool:
     """Enter an end into its fact; of two the earlier, then the lesser number. False: not this authority's to end."""
-    if end.cause.startswith("delisted:"):
-        if fact.present and fact.list_id != end.cause.removeprefix("delisted:"):
+    if end.cause.startswith(entries.DELISTED):
+        if fact.present and fact.list_id != end.cause.removeprefix(entries.DELISTED):
             return False
-        if fact.delisted is None or (end.on, end.document_number) < (fact.delisted.on, fact.delisted.document_number):
+        was = fact.delisted
+        if was is None or was.cause != end.cause or (end.on, end.document_number) < (was.on, was.document_number):
             fact.delisted = end
         return True
     if fact.authority not in {"", key} or end.authority != fact.authority:
@@ -254,14 +283,27 @@ def _reach(end: End) -> tuple[float, str]:
     return (float("inf") if end.version == 0 else end.version, end.document_number)
 
 
+def _of_forgotten(work: Work, source: str, event_id: str) -> bytes:
+    """The fact of an event whose id is no longer remembered, if an entry in force or a counter rests on it; else empty.
+
+    A listing lasts for years, an event row for EVENT_MEMORY_DAYS. At most MAX_OPEN_ENTRIES and each counter's evidence.
+    """
+    head = work.head
+    for identifier in (*head.open, *head.waiting, *(f for counter in head.counters.values() for f in counter.facts)):
+        fact = work.fact(identifier)
+        if fact is not None and (fact.source, fact.event_id) == (source, event_id):
+            return identifier
+    return b""
+
+
 def _await(work: Work, source: str, target: str, row: Event | None, end: End) -> Verdict:
-    """The event that this ends has not come: leave a row that it meets."""
+    """The event that this ends is not known: leave a row that it meets when it comes."""
     key = event_key(source, target)
     expires = work.clock + EVENT_MEMORY_DAYS
     row = row or Event(expires=expires)
     if len(row.awaited) >= MAX_AWAITED:
         return refused("too_many_open_entries", "/data/target")
-    row.awaited = [*row.awaited, end]
+    row.awaited, row.expires = [*row.awaited, end], expires
     work.rows.put(EVENT + work.entity + key, row, EVENT_BYTES + 80)
     work.rows.put(EXPIRY + day_key(expires) + work.entity + key, MARK, EXPIRY_BYTES, False)
     return Verdict("applied")

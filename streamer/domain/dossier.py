@@ -135,14 +135,18 @@ class Dossier:
 
 def _fall_silent(work: Work) -> None:
     """The entity turns out to be an individual business (个体工商户): take back what was said about it, say nothing more."""
-    for fact_id in list(work.head.open):
+    head = work.head
+    for fact_id in list(head.open):
         fact = work.fact(fact_id)
         if fact is not None:
             entries.lift_all(work, fact_id, fact, "superseded")
             work.put_fact(fact_id, fact)
-    work.head.open.clear()
+    head.open.clear()
+    head.waiting = []
     counters.lift_all(work)
-    work.head.individual = True
+    head.individual, head.name, head.uscc = True, None, None
+    if head.version:
+        work.changed = True  # a status told the name
 
 
 def _is_resend(event: Event, inbound: int, offset: int) -> bool:

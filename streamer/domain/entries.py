@@ -18,6 +18,7 @@ from streamer.domain.state import AlertState, End, Fact, Open
 from streamer.domain.work import Work
 
 NOTICE: Final = "notice:"  # prefix of the notices among a fact's alert states
+DELISTED: Final = "delisted:"  # the cause of a delisting in its ``End``, with the list's id after it
 REQUIREMENTS: Final = {
     "notice_served_on": "notice-not-served",
     "published_on": "not-published",
@@ -63,12 +64,14 @@ def missing(fact: Fact, row: ListRow) -> list[str]:
 
 
 def ended(fact: Fact, clock: int) -> tuple[str, End] | None:
-    """The end that has come for a decision, if any: a withdrawal of its version, or a delisting whose day is here."""
+    """The end that has come for a decision, if any: a withdrawal of its version, or a delisting from its list whose day is
+    here."""
     if withdrawn(fact):
         assert fact.withdrawn is not None
         return "withdrawn", fact.withdrawn
-    if fact.delisted is not None and fact.delisted.on <= clock:
-        return "delisted", fact.delisted
+    end = fact.delisted
+    if end is not None and end.on <= clock and end.cause == f"{DELISTED}{fact.list_id}":
+        return "delisted", end
     return None
 
 
@@ -85,9 +88,11 @@ def settle(work: Work, fact_id: bytes, fact: Fact) -> None:
     lacking = missing(fact, row) if row else []
     term = span(fact, row) if row else Span(NEVER, NEVER, None)
     standing = _standing(work, fact, row, term, lacking)
-    if row is not None and row.status == SIGNED:
-        _notices(work, fact_id, fact, row, lacking)
-        _schedule(work, fact_id, fact, row, term)
+    signed = row if row is not None and row.status == SIGNED else None
+    _notices(work, fact_id, fact, signed, lacking)
+    if signed is not None:
+        _schedule(work, fact_id, fact, signed, term)
+    _wait(work, fact_id, awaited=signed is not None and not lacking and _begins_later(fact, term, work.clock))
     wanted = {m.id: m for m in work.law.measures(row.id, work.clock)} if row and standing.stands else {}
     before = set(work.head.open)
     open_alerts = []
@@ -121,9 +126,11 @@ def settle(work: Work, fact_id: bytes, fact: Fact) -> None:
 
 
 def lift_all(work: Work, fact_id: bytes, fact: Fact, cause: str) -> None:
-    """Take back whatever this decision raised: it now says something else."""
+    """Take back whatever this decision raised or asked: it now says something else, or nothing more is said."""
     for rule_id, state in fact.alerts.items():
-        if state.open and not rule_id.startswith(NOTICE):
+        if rule_id.startswith(NOTICE):
+            alerts.close_notice(work, state, fact_id, fact.list_id or "", rule_id.removeprefix(NOTICE))
+        elif state.open:
             alerts.lift_alert(work, state, fact_id, rule_id, alerts.lift_of(None, cause, work.clock))
 
 
@@ -152,13 +159,23 @@ def _schedule(work: Work, fact_id: bytes, fact: Fact, row: ListRow, term: Span) 
             work.due(ordinal, fact_id)
 
 
-def _notices(work: Work, fact_id: bytes, fact: Fact, row: ListRow, lacking: list[str]) -> None:
-    """Tell the source what its listing lacks, as long as it lacks it."""
+def _begins_later(fact: Fact, term: Span, clock: int) -> bool:
+    """Whether nothing but its first day keeps an entry from being in force."""
+    return fact.present and fact.registered and ended(fact, clock) is None and term.first > clock
+
+
+def _wait(work: Work, fact_id: bytes, *, awaited: bool) -> None:
+    head = work.head
+    if awaited != (fact_id in head.waiting):
+        head.waiting = sorted({*head.waiting, fact_id}) if awaited else [f for f in head.waiting if f != fact_id]
+
+
+def _notices(work: Work, fact_id: bytes, fact: Fact, row: ListRow | None, lacking: list[str]) -> None:
+    """Tell the source what its listing lacks, as long as it lacks it and a signed ``row`` asks for it."""
     live = fact.present and fact.registered and ended(fact, work.clock) is None
-    for name in row.requires:
-        kind = REQUIREMENTS[name]
+    for name, kind in REQUIREMENTS.items():
         state = fact.alerts.get(NOTICE + kind)
-        if live and name in lacking:
+        if row is not None and live and name in lacking:
             state = fact.alerts.setdefault(NOTICE + kind, AlertState())
             alerts.tell_notice(
                 work,
@@ -173,7 +190,7 @@ def _notices(work: Work, fact_id: bytes, fact: Fact, row: ListRow, lacking: list
                 entity=alerts.entity_of(work, fact),
             )
         elif state is not None:
-            alerts.close_notice(work, state, fact_id, row.id, kind)
+            alerts.close_notice(work, state, fact_id, fact.list_id or "", kind)
 
 
 def _open(work: Work, fact_id: bytes, fact: Fact, term: Span | None, identifiers: list[str]) -> None:

@@ -163,6 +163,7 @@ class Head(msgspec.Struct, array_like=True):
     counters: dict[str, Counter] = {}
     facts: int = 0  # decisions that stand
     changed_at: str = ""  # instant of the last status
+    waiting: list[bytes] = []  # facts whose entry begins later, sorted
 
 
 class AlertRow(msgspec.Struct, array_like=True):

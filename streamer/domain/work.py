@@ -13,7 +13,7 @@ from streamer.domain.dates import iso
 from streamer.domain.lawbook import Law
 from streamer.domain.messages import Cause
 from streamer.domain.records import Origin, Record
-from streamer.domain.state import DUE, DUE_INDEX, FACT, HEAD, MARK, Fact, Head, Partition, Rows, day_key
+from streamer.domain.state import DUE, DUE_INDEX, EVENT, FACT, HEAD, MARK, Event, Fact, Head, Partition, Rows, day_key
 
 DUE_ROW_BYTES = 70  # of a due row and its index row, with their keys
 
@@ -55,6 +55,11 @@ class Work:
         fact: Fact | None = self.rows.get(FACT + self.entity + fact_id)
         return fact
 
+    def event(self, key: bytes) -> Event | None:
+        """An event's row, unless its memory has ended: whether a sweep has deleted it already changes nothing."""
+        event: Event | None = self.rows.get(EVENT + self.entity + key)
+        return event if event is not None and event.expires > self.clock else None
+
     def put_fact(self, fact_id: bytes, fact: Fact) -> None:
         size = (
             150
@@ -79,9 +84,8 @@ class Work:
             head.version += 1
             head.changed_at = self.at
             self.effects.status(self.org_code, status_body(self.org_code, head))
-        self.rows.put(
-            HEAD + self.entity, head, 80 + 3 * len(head.name or "") + 160 * len(head.open) + 200 * len(head.counters)
-        )
+        size = 80 + 3 * len(head.name or "") + 160 * len(head.open) + 200 * len(head.counters) + 18 * len(head.waiting)
+        self.rows.put(HEAD + self.entity, head, size)
 
 
 def status_body(org_code: str, head: Head) -> bytes:

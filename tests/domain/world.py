@@ -18,6 +18,7 @@ from streamer.domain.law import (
     Rulebook,
     Term,
 )
+from streamer.domain.lawbook import Law
 from streamer.domain.records import (
     Activation,
     AuthorityRef,
@@ -191,6 +192,11 @@ class World:
         self.control(Tick(date))
         if sweep:
             self.replay.finish()
+
+    def activate(self, name: str, book: Rulebook) -> None:
+        """Another rulebook from here on."""
+        self.replay._laws[name] = Law(book, name)
+        self.control(Activation(rulebook=name, clock=START))
 
     def send(self, item: Record, *, at: int | None = None, inbound: int = 0) -> None:
         """``at``: the offset in inbound partition ``inbound``, for a resend; None: the next one."""
