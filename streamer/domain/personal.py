@@ -144,7 +144,9 @@ def _edition_like(text: str) -> bool:
 
 
 _TERM_BASIS: Final = re.compile(
-    rf"(?:[a-z][a-z0-9.-]{{0,63}}|(?:{_PHRASES}|第[0-9一二三四五六七八九十百]+[条款项]|[0-9]+|\s)+)", re.ASCII
+    # each text has one parse only: digits one by one, since a row of them in a repeated group takes exponential time
+    rf"(?:[a-z][a-z0-9.-]{{0,63}}|(?:{_PHRASES}|第[0-9一二三四五六七八九十百]+[条款项]|[0-9]|\s)+)",
+    re.ASCII,
 ).fullmatch
 _ARTICLE: Final = re.compile(r"第[0-9〇一二三四五六七八九十百]+条(?:第[0-9〇一二三四五六七八九十]+[款项])*$")
 

@@ -1,5 +1,6 @@
 """Citizen numbers are found in any dress, and nothing that could be a person's name passes for something else."""
 
+import time
 import uuid
 from datetime import date
 
@@ -242,3 +243,22 @@ def test_persons_that_an_event_declares_are_found_however_they_are_written():
     assert personal.contains_name("CE-SHI-1", names)
     assert not personal.contains_name("测试有限公司", names)
     assert personal.declared_person_names({}) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1" * 199 + "x", " " * 199 + "x", "一二三" * 66 + "x", "第一条" * 66 + "x", "本决定" * 66 + "x", "《" + "1" * 199],
+)
+def test_no_text_takes_long_to_look_at(text: str) -> None:
+    """A label has 200 characters; one that took exponential time would stop its partition for good."""
+    begun = time.process_time()
+    for look in (
+        personal.term_basis_like,
+        personal.instrument_like,
+        personal.organisation_like,
+        personal.authority_like,
+        personal.document_number_like,
+        personal.find_citizen_number,
+    ):
+        look(text)
+    assert time.process_time() - begun < 1.0
