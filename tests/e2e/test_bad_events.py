@@ -21,7 +21,7 @@ class Case(NamedTuple):
     """One bad event. ``good_first``: a good event that has to come before it."""
 
     source: str
-    value: bytes
+    value: bytes | None
     reason: str
     stage: str = "intake"
     pointer: str = ""
@@ -62,7 +62,8 @@ def cases() -> dict[str, Case]:
     return {
         "not JSON": Case("market", b"CF_WSH;CF_JDRQ\n\xb2\xe2", "not_json"),
         "half of a JSON": Case("tax", b'{"specversion": "1.0", ', "not_json"),
-        "no value": Case("tax", b"", "not_json"),
+        "an empty value": Case("tax", b"", "not_json"),
+        "no value at all": Case("market", None, "not_json"),
         "not CloudEvents": Case("market", orjson.dumps({"CF_WSH": "8000"}), "not_cloudevents", pointer="/specversion"),
         "unknown type": Case(
             "customs", event(CUSTOMS, penalty(CUSTOMS, "8002"), "b-2", "decision.rumour"), "unknown_type", pointer="/type"
@@ -120,7 +121,7 @@ CASES = cases()
 def sent(running: Chain) -> dict[str, Sent]:
     """All bad events in one go, each source's in one partition, good ones before, between and after."""
     names: list[str] = []
-    out: list[tuple[str, None, bytes, tuple[()]]] = []
+    out: list[tuple[str, None, bytes | None, tuple[()]]] = []
     for name, case in CASES.items():
         if case.good_first is not None:
             names.append("")
@@ -153,10 +154,10 @@ def test_a_bad_event_ends_with_its_reason_at_its_own_department(name: str, chain
     ]
 
 
-def values_of(value: bytes) -> list[str]:
+def values_of(value: bytes | None) -> list[str]:
     """What of an event must not be repeated: everything in ``data`` that is long enough to be recognised."""
     try:
-        content = orjson.loads(value)
+        content = orjson.loads(value or b"")
     except orjson.JSONDecodeError:
         return []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -67,6 +67,10 @@ class Run:
             problem = str(error) or f"the run took more than {RUN_TIMEOUT_S:.0f} s"
         finally:
             await self.stage.down(keep=keep)
+            if keep:
+                self.say(f"  kept: {self.home}")
+            else:
+                shutil.rmtree(self.home, ignore_errors=True)
         driver = self.driver
         return Result(
             self.seed,
@@ -96,7 +100,7 @@ class Run:
         try:
             plan: list[Step] = control_steps(self.seed) if self.control else steps(self.seed)
             driving = asyncio.create_task(driver.run(plan))
-            await _first_failure(driving, *tasks[:2], until_done=[driving])
+            await _first_failure(driving, *tasks, until_done=[driving])
             await _first_failure(*tasks, until_done=[tasks[2]])
             await _first_failure(*tasks[:2], asyncio.create_task(self._drained(watch)), until_done=None)
             subscribers = await subscribing
@@ -184,5 +188,4 @@ async def _first_failure(*tasks: asyncio.Task[Any], until_done: list[asyncio.Tas
             task.result()
         if awaited <= done:
             return
-        with contextlib.suppress(ValueError):
-            tasks = tuple(task for task in tasks if task not in done)
+        tasks = tuple(task for task in tasks if task not in done)
