@@ -11,6 +11,7 @@ from typing import Final
 
 BEIJING: Final = timezone(timedelta(hours=8), "Beijing")
 NEVER: Final = 0  # "no date" among ordinals
+LAST_MS: Final = 253_402_300_799_999  # of the year 9999
 
 
 @lru_cache(maxsize=8192)
@@ -46,7 +47,8 @@ def append_day(append_ms: int) -> int:
 
 @lru_cache(maxsize=256)  # records of one batch share theirs
 def append_time(append_ms: int) -> str:
-    """An append time as RFC 3339 with milliseconds, UTC."""
+    """A message's time as RFC 3339 with milliseconds, UTC; from 1970 to 9999, since an inbound one is what its sender says."""
+    append_ms = min(max(append_ms, 0), LAST_MS)
     return datetime.fromtimestamp(append_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -28,7 +28,7 @@ from streamer.domain.state import (
 from streamer.domain.work import Work
 
 MAX_WITNESSES: Final = 16  # sources named with a fact; more are counted, not named
-MAX_OPEN_ENTRIES: Final = 256  # entries in force of one entity
+MAX_OPEN_ENTRIES: Final = 256  # entries of one entity, in force or to come
 MAX_AWAITED: Final = 16  # ends that may wait for one event
 KINDS: Final = {"decision.penalty": "penalty", "decision.listing": "listing", "document.recorded": "document"}
 BANS: Final = ("procurement-ban", "agency-ban")

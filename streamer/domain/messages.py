@@ -201,7 +201,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: str | None = None
     org_code: str | None = None
     json_pointer: str = ""
-    at: str  # append time of the record that caused it, RFC 3339
+    at: str  # RFC 3339: append time of the record that caused it; at intake the time that the message's sender gave
     sealed: str  # base64
 
 

@@ -57,6 +57,16 @@ def test_a_refusal_is_a_dead_letter_and_an_outcome_of_its_source(metrics, regist
     assert count(registry, "impossible_date") == 1
 
 
+@pytest.mark.parametrize("timestamp", [-1, -(2**62), 2**62])
+def test_no_time_that_a_sender_gives_stops_the_partition(metrics, timestamp):
+    message = Message(b"{")
+    message.timestamp = timestamp
+    to = Sent()
+    Intake(ADMISSION, metrics).handle(to, message)
+    letter, _ = to.messages
+    assert validate("credit.dead-letter.v1", json.loads(letter[2])) is None
+
+
 def test_a_parked_person_beside_an_organisation(metrics):
     sent = handle(metrics, event(parties=[party(), person()]))
     assert [topic for topic, *_ in sent] == ["credit.records", "credit.dead-letters", "credit.outcomes.tax"]

@@ -67,7 +67,7 @@ def limits() -> str:
         (
             "MAX_OPEN_ENTRIES",
             f"{decisions.MAX_OPEN_ENTRIES}",
-            "entries in force of one entity",
+            "entries of one entity, in force or to come",
             "`too_many_open_entries`",
         ),
         ("MAX_AWAITED", f"{decisions.MAX_AWAITED}", "ends that wait for one event", "`too_many_open_entries`"),

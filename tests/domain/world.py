@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Any
 
 from streamer.domain import messages
 from streamer.domain.dossier import Meta
@@ -89,26 +90,30 @@ def rulebook(status: str = "signed") -> Rulebook:
             ),
         ),
         measures=tuple(measures),
-        supervision=(
-            Criterion(
-                id="food.three",
-                name_zh="一年三次",
-                when='domain == "food-drug"',
-                met="count >= 3",
-                window_days=365,
-                notify="drug",
-                **common,
-            ),
-            Criterion(
-                id="quality.two",
-                name_zh="一年两次",
-                when='domain == "quality"',
-                met="count >= 2",
-                window_days=365,
-                effect="manage",
-                action_zh="增加检查频次",
-                **common,
-            ),
+        supervision=supervision(common),
+    )
+
+
+def supervision(common: Any) -> tuple[Criterion, ...]:
+    return (
+        Criterion(
+            id="food.three",
+            name_zh="一年三次",
+            when='domain == "food-drug"',
+            met="count >= 3",
+            window_days=365,
+            notify="drug",
+            **common,
+        ),
+        Criterion(
+            id="quality.two",
+            name_zh="一年两次",
+            when='domain == "quality"',
+            met="count >= 2",
+            window_days=365,
+            effect="manage",
+            action_zh="增加检查频次",
+            **common,
         ),
     )
 
