@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from streamer import kafka_io
 from streamer.demo import generator
 from streamer.demo.truth import Truth
+from streamer.engine.exits import Exit
 from tests.faults.driver import Death, Driver, GivenUpError
 from tests.faults.plan import REDELIVERED_SHARE_MIN, Limits, Step, control_steps, steps, subscriber_moments
 from tests.faults.stage import Role, Stage
@@ -23,6 +24,8 @@ from tests.faults.watch import Watch
 
 RUN_TIMEOUT_S: Final = 1_500.0
 DRAIN_TIMEOUT_S: Final = 180.0
+# What a role may end with when its neighbours or servers die; a restart mends these (streamer.engine.exits).
+SAFE_ENDS: Final = {Exit.GAP, Exit.REVOKE, Exit.RECOVERY, Exit.FOREIGN, Exit.STALL, Exit.PAUSE}
 SABOTAGE: Final = {"outputs-last": "outputs after changelog", "torn-batch": "batch torn between head and fact"}
 
 
@@ -174,6 +177,7 @@ class Run:
             broken.append("no broker killed")
         if driver.away.get("alerts_meanwhile", 0) <= 0:
             broken.append("no alert reached Kafka while Postgres was away")
+        broken += [f"{role} ended with {code} by itself" for role, code in driver.unexpected if code not in SAFE_ENDS]
         if any(self.stopped):
             broken.append(f"exit codes {self.stopped} after SIGTERM")
         return broken
