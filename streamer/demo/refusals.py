@@ -209,6 +209,17 @@ def target_of_other_authority(story: Story, reason: str) -> None:
     story.expect("tax.major-dishonest", number)
 
 
+def target_is_an_end(story: Story, reason: str) -> None:
+    """A delisting is withdrawn by its id: it ended the listing, and that stays."""
+    number, phase = story.world.document_number(TAX), story.random.randrange(PHASES)
+    story.send(phase, "tax", "decision.listing", story.listing(number))
+    off = {"document_number": number}
+    data = story.end_of(TAX, list="tax.major-dishonest", listing=off, cause="performed", effective_on="2026-01-02")
+    identifier = story.send(phase, "tax", "decision.delisting", data)
+    story.send(phase, "tax", "withdrawal", story.end_of(TAX, target={"id": identifier}), DEAD, reason=reason)
+    story.expect("tax.major-dishonest", number, "delisted")
+
+
 def too_many_open_entries(story: Story, reason: str) -> None:
     """Withdrawals of an event that never comes: so many may wait, one more may not."""
     phase, target = story.random.randrange(PHASES), story.world.event_id("tax")
@@ -251,6 +262,7 @@ DOSSIER: Final[tuple[Refusal, ...]] = (
     ground_unknown,
     conduct_not_in_catalogue,
     target_of_other_authority,
+    target_is_an_end,
     too_many_open_entries,
     version_conflict,
 )

@@ -104,6 +104,8 @@ def raise_alert(
     remedy: Remedy,
 ) -> str:
     """Raise, or amend when one is open and says something else. Returns the alert's id; says nothing when nothing is new."""
+    if state.open and last_alert(work, alert_id(work.org_code, entry, rule_id, state.ordinal)).data.domain != domain:
+        lift_alert(work, state, entry, rule_id, Lift(cause="rule-ended", effective_on=iso(work.clock)))  # the row moved
     if not state.open:
         state.ordinal, state.revision, state.open = state.ordinal + 1, 0, True
     identifier = alert_id(work.org_code, entry, rule_id, state.ordinal)

@@ -31,6 +31,7 @@ MAX_WITNESSES: Final = 16  # sources named with a fact; more are counted, not na
 MAX_OPEN_ENTRIES: Final = 256  # entries of one entity, in force or to come
 MAX_AWAITED: Final = 16  # ends that may wait for one event
 KINDS: Final = {"decision.penalty": "penalty", "decision.listing": "listing", "document.recorded": "document"}
+END: Final = "end"  # outcome of an event that ended a decision: it is none itself
 BANS: Final = ("procurement-ban", "agency-ban")
 
 
@@ -244,6 +245,8 @@ def _end_target(
         identifier = row.fact if row is not None and known else _of_forgotten(work, record.source, target.id)
         if not identifier and not known:
             return _await(work, record.source, target.id, row, end)
+        if row is not None and row.outcome == END:
+            return refused("target_is_an_end", "/data/target/id")
         if not identifier:
             return Verdict("applied")  # what it ends was refused: nothing stands
     else:

@@ -126,7 +126,8 @@ class Dossier:
             counters.settle(work, verdict.fact_id, verdict.fact)
             work.put_fact(verdict.fact_id, verdict.fact)
         expires = partition.clock + EVENT_MEMORY_DAYS
-        event = Event(content=meta.content, outcome=verdict.outcome, expires=expires, fact=verdict.fact_id)
+        outcome = decisions.END if _is_end(record, verdict) else verdict.outcome
+        event = Event(content=meta.content, outcome=outcome, expires=expires, fact=verdict.fact_id)
         _remember(event, inbound, meta.origin.offset)
         rows.put(EVENT + entity + key, event, EVENT_BYTES, False)
         rows.put(EXPIRY + day_key(expires) + entity + key, MARK, EXPIRY_BYTES, False)
@@ -147,6 +148,10 @@ def _fall_silent(work: Work) -> None:
     head.individual, head.name, head.uscc = True, None, None
     if head.version:
         work.changed = True  # a status told the name
+
+
+def _is_end(record: Record, verdict: decisions.Verdict) -> bool:
+    return record.type not in decisions.KINDS and verdict.outcome == "applied"
 
 
 def _is_resend(event: Event, inbound: int, offset: int) -> bool:

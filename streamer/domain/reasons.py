@@ -171,6 +171,12 @@ _DOSSIER: Final = (
         "delisting names the list it was on.",
     ),
     _refused(
+        "target_is_an_end",
+        "目标是移出或撤回，其本身不能撤回。应恢复的决定，以更高的 version 或新文号重新发送。",
+        "The target is itself a delisting or a withdrawal, which is not withdrawn. Send the decision that should stand again, "
+        "with a higher version or a number of its own.",
+    ),
+    _refused(
         "too_many_open_entries",
         "该主体的有效记录或等待目标的撤回超过上限。通常是重复列入或 target 有误，请核对；确实如此的，联系信用平台。",
         "The entity has more open entries, or ends that wait for their target, than the limit. Mostly a repeated listing or "

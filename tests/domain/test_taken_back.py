@@ -199,3 +199,13 @@ def test_the_status_told_is_the_status_kept() -> None:
     world.send(document("文1号", decided_on="2026-01-04", party=Party("TTTT99001", name="测试省新名有限公司")))
     head = world.replay.rows[0].get(b"hTTTT99001")
     assert status_body("TTTT99001", head) == world.replay.effects.statuses[-1][1]
+
+
+def test_an_end_is_not_itself_withdrawn() -> None:
+    world = World()
+    world.send(listing())
+    world.send(delisting())
+    world.send(withdrawal("", "listing", "撤2", target=Target(id=delisting().id), id="w2"))
+    assert [reason for _, reason, _ in world.replay.effects.refused] == ["target_is_an_end"]
+    assert world.alerts[-1].lift is not None
+    assert world.alerts[-1].lift.cause == "delisted"
