@@ -121,13 +121,13 @@ CASES = cases()
 def sent(running: Chain) -> dict[str, Sent]:
     """All bad events in one go, each source's in one partition, good ones before, between and after."""
     names: list[str] = []
-    out: list[tuple[str, None, bytes | None, tuple[()]]] = []
+    out: list[tuple[str, bytes | None, bytes | None, tuple[()]]] = []
     for name, case in CASES.items():
         if case.good_first is not None:
             names.append("")
             out.append((case.source, None, case.good_first, ()))
         names.append(name)
-        out.append((case.source, None, case.value, ()))
+        out.append((case.source, b"a key" if case.value is None else None, case.value, ()))
     for body in (TAX, MARKET, CUSTOMS):
         names.append(f"after, {body.source}")
         out.append((body.source, None, event(body, penalty(body, "8999"), f"after-{body.source}"), ()))
