@@ -101,20 +101,25 @@ def table(result: Result) -> list[str]:
     """The figures as a Markdown table: medians, and the least and the greatest rate."""
     ratios = result.ratios
     lines = [
-        "| | events/s | least to greatest | CPU µs an event | ÷ floor | peak MB |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| | events/s | least to greatest | ÷ floor | CPU µs an event | floor's ÷ its own | peak MB |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
+    floor_us = _cpu_us(result.of("floor"))
     for name, label in ROWS.items():
         runs = result.of(name)
         if not runs:
             continue
         rates = [run.rate for run in runs]
-        ratio = ratios.get(f"{name}_vs_floor", 1.0)
+        ratio, cpu_us = ratios.get(f"{name}_vs_floor", 1.0), _cpu_us(runs)
         lines.append(
             f"| {label} | {median(rates):,.0f} | {min(rates):,.0f} to {max(rates):,.0f} "
-            f"| {median(run.cpu_us for run in runs):.1f} | {ratio:.2f} | {max(run.peak_mb for run in runs):,.0f} |"
+            f"| {ratio:.2f} | {cpu_us:.1f} | {floor_us / cpu_us:.2f} | {max(run.peak_mb for run in runs):,.0f} |"
         )
     return lines
+
+
+def _cpu_us(runs: Sequence[Run]) -> float:
+    return median([run.cpu_us for run in runs] or [0.0])
 
 
 def growth(result: Result) -> list[str]:

@@ -1,0 +1,75 @@
+"""What runs add up to: medians, ratios, goals, and pages that hold them."""
+
+from __future__ import annotations
+
+import pytest
+
+from streamer.bench import report
+from streamer.bench.profiler import Profile
+from streamer.bench.report import Machine, Result
+from streamer.bench.runs import Run
+
+MACHINE = Machine(cores=2, memory_gb=24, python="3.11.7", pinned=True)
+PROFILE = Profile(10.0, 1.0, {}, {"a.py f": 6.0, "b.py g": 3.0}, {})
+
+
+def run(name: str, rate: float, cpu_us: float = 10.0) -> Run:
+    return Run(name, 1_000, 1_000 / rate, cpu_us * 1e-3, 100.0)
+
+
+def result(**changes: object) -> Result:
+    runs = [
+        run("floor", 50_000),
+        run("floor", 60_000),
+        run("floor", 10_000),
+        run("dossier", 20_000),
+        run("chain", 4_000),
+    ]
+    whole = Result(
+        events=1_000,
+        rounds=3,
+        machine=MACHINE,
+        runs=runs,
+        many=[run("dossier", 1, 30.0)],
+        few=[run("dossier", 1, 20.0)],
+        profiles={"dossier": PROFILE},
+    )
+    return whole._replace(**changes)
+
+
+def test_ratios_are_of_medians() -> None:
+    ratios = result().ratios
+    assert ratios["dossier_vs_floor"] == pytest.approx(0.4)
+    assert ratios["chain_vs_floor"] == pytest.approx(0.08)
+    assert ratios["fact_growth"] == pytest.approx(1.5)
+
+
+def test_goals_say_what_was_missed() -> None:
+    lines = "\n".join(report.goals(result()))
+    assert "| ≥ 0.1 | 0.08 | missed |" in lines
+    assert "| ≥ 0.3 | 0.40 | met |" in lines
+    assert "| ≤ 1.5 | 1.50 | met |" in lines
+
+
+def test_what_was_not_measured_is_not_in_the_tables() -> None:
+    bare = result(runs=[run("floor", 1)], many=[], few=[], profiles={})
+    assert report.growth(bare) == []
+    assert "whole chain" not in "\n".join(report.table(bare))
+    assert bare.ratios == {}
+
+
+def test_the_page_has_the_figures_the_machine_and_how_to_run_it_again() -> None:
+    page = report.page(result())
+    assert "2 cores, 24 GB of memory, Python 3.11.7" in page
+    assert "| floor: plain loop | 50,000 |" in page
+    assert "streamer bench --events" in page
+    assert "| 60.0% | `a.py f` |" in page
+    assert page.endswith("\n")
+    assert not page.endswith("\n\n")
+
+
+def test_json_has_the_ratios_by_name_and_every_run() -> None:
+    found = report.as_json(result())
+    assert {"chain_vs_floor", "dossier_vs_floor", "fact_growth"} <= set(found["ratios"])
+    assert len(found["runs"]) == 5
+    assert found["profile"]["dossier"][0] == {"share": 0.6, "where": "a.py f"}
