@@ -43,14 +43,14 @@ class Origin(NamedTuple):
         return cls(topic, int(partition), int(offset), int(party), int(parties))
 
 
-class AuthorityRef(msgspec.Struct, omit_defaults=True, frozen=True):
+class AuthorityRef(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """Who decided (决定机关): a unified code, a normalised name, or both; the dossier resolves it in the rulebook."""
 
     code: str | None = None
     name: str | None = None
 
 
-class Party(msgspec.Struct, omit_defaults=True, frozen=True):
+class Party(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """The party (相对人) of this item. ``name`` is for display only and never joins."""
 
     org_code: str  # 9 characters, GB 11714: the entity key
@@ -59,7 +59,7 @@ class Party(msgspec.Struct, omit_defaults=True, frozen=True):
     individual: bool = False  # individual business (个体工商户, codes 92…): recorded sealed, never emitted
 
 
-class Sanction(msgspec.Struct, omit_defaults=True, frozen=True):
+class Sanction(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """One outcome of a penalty (处罚结果)."""
 
     kind: str  # fine | confiscation | warning | suspension | revocation | procurement-ban | agency-ban | restriction | other
@@ -68,14 +68,14 @@ class Sanction(msgspec.Struct, omit_defaults=True, frozen=True):
     to: str | None = None
 
 
-class Basis(msgspec.Struct, omit_defaults=True, frozen=True):
+class Basis(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """A legal basis as the decision states it (处罚依据)."""
 
     instrument: str
     article: str | None = None
 
 
-class Assessed(msgspec.Struct, omit_defaults=True, frozen=True):
+class Assessed(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """Tax assessed as unpaid for one year, with its share of all tax due that year (偷税数额及占比)."""
 
     year: int
@@ -83,7 +83,7 @@ class Assessed(msgspec.Struct, omit_defaults=True, frozen=True):
     share_permille: int | None = None
 
 
-class Target(msgspec.Struct, omit_defaults=True, frozen=True):
+class Target(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """What a delisting, withdrawal or correction is about: an event of the same source, or a natural key."""
 
     id: str | None = None
@@ -92,7 +92,7 @@ class Target(msgspec.Struct, omit_defaults=True, frozen=True):
     kind: str | None = None  # penalty | listing | document
 
 
-class Record(msgspec.Struct, omit_defaults=True, frozen=True, tag_field="record", tag="item"):
+class Record(msgspec.Struct, omit_defaults=True, frozen=True, gc=False, tag_field="record", tag="item"):
     """One party of one event. Fields that a type does not have are absent.
 
     ``type`` is one of ``decision.penalty``, ``decision.listing``, ``decision.delisting``, ``document.recorded``,
@@ -132,13 +132,15 @@ class Record(msgspec.Struct, omit_defaults=True, frozen=True, tag_field="record"
     sealed: str | None = None  # base64 of the sealed free text; opaque here
 
 
-class Tick(msgspec.Struct, frozen=True, tag_field="record", tag="tick"):
+class Tick(msgspec.Struct, frozen=True, gc=False, tag_field="record", tag="tick"):
     """A Beijing date, in every partition: moves the partition's clock and nothing else."""
 
     date: str
 
 
-class Activation(msgspec.Struct, omit_defaults=True, frozen=True, tag_field="record", tag="rulebook.activated"):
+class Activation(
+    msgspec.Struct, omit_defaults=True, frozen=True, gc=False, tag_field="record", tag="rulebook.activated"
+):
     """The rulebook in force from here on in this partition; a partition's first record.
 
     ``clock`` sets the partition's first date; ``ticks`` is ``append`` (a tick's date must be its append date) or ``simulated``.

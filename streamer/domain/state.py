@@ -1,7 +1,8 @@
 """What the dossier keeps: one struct a row kind, its key, and its bytes (msgpack arrays with a schema version first).
 
 Not for: deciding anything (``streamer.domain.dossier``) or storing it (the engine). A reader of schema n reads n - 1: fields
-are only ever appended, with a default. Days are ordinals (``streamer.domain.dates``), 0 where there is none.
+are only ever appended, with a default. Days are ordinals (``streamer.domain.dates``), 0 where there is none. Rows hold no
+cycles: ``gc=False`` keeps the collector from looking at a cache full of them.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ PARTITION_BYTES: Final = 400
 MARK: Final = True  # the value of rows that say all in their key
 
 
-class Counts(msgspec.Struct, array_like=True):
+class Counts(msgspec.Struct, array_like=True, gc=False):
     """Items of one source in the books of a partition."""
 
     applied: int = 0
@@ -46,7 +47,7 @@ class Counts(msgspec.Struct, array_like=True):
         return self.applied + self.duplicate + self.superseded + self.dead_lettered
 
 
-class Partition(msgspec.Struct, array_like=True):
+class Partition(msgspec.Struct, array_like=True, gc=False):
     schema: int = SCHEMA
     rulebook: str = ""  # hash of the active rulebook
     clock: int = 0
@@ -60,7 +61,7 @@ class Partition(msgspec.Struct, array_like=True):
     ticks_refused: int = 0
 
 
-class AlertState(msgspec.Struct, array_like=True):
+class AlertState(msgspec.Struct, array_like=True, gc=False):
     """Where one alert of an entry stands: ``ordinal`` counts its raisings, ``revision`` the messages of this one."""
 
     ordinal: int = 0
@@ -68,7 +69,7 @@ class AlertState(msgspec.Struct, array_like=True):
     open: bool = False
 
 
-class End(msgspec.Struct, array_like=True):
+class End(msgspec.Struct, array_like=True, gc=False):
     """What ended a decision: a delisting (移出) or a withdrawal (撤回)."""
 
     cause: str
@@ -80,7 +81,7 @@ class End(msgspec.Struct, array_like=True):
     version: int = 0  # withdrawal: the versions up to it; 0 = all
 
 
-class Fact(msgspec.Struct, array_like=True):
+class Fact(msgspec.Struct, array_like=True, gc=False):
     """One decision (决定) about an entity. ``present`` is False while only its end has arrived."""
 
     schema: int = SCHEMA
@@ -118,7 +119,7 @@ class Fact(msgspec.Struct, array_like=True):
     alerts: dict[str, AlertState] = {}  # by measure id, or "notice:<kind>"
 
 
-class Event(msgspec.Struct, array_like=True):
+class Event(msgspec.Struct, array_like=True, gc=False):
     """An event (source, id) at this entity. ``origins``: flat [inbound index, highest offset, …]."""
 
     schema: int = SCHEMA
@@ -130,7 +131,7 @@ class Event(msgspec.Struct, array_like=True):
     awaited: list[End] = []  # ends that name this event before it came; content is empty then
 
 
-class Open(msgspec.Struct, array_like=True):
+class Open(msgspec.Struct, array_like=True, gc=False):
     """An entry in force (在列). ``authority`` is its name as the alerts gave it."""
 
     list_id: str
@@ -141,7 +142,7 @@ class Open(msgspec.Struct, array_like=True):
     alerts: list[str] = []  # alert ids
 
 
-class Counter(msgspec.Struct, array_like=True):
+class Counter(msgspec.Struct, array_like=True, gc=False):
     """What a criterion counts about an entity now; ``facts`` are the newest of it, for evidence."""
 
     count: int = 0
@@ -151,7 +152,7 @@ class Counter(msgspec.Struct, array_like=True):
     alert_id: str = ""  # of the open manage alert
 
 
-class Head(msgspec.Struct, array_like=True):
+class Head(msgspec.Struct, array_like=True, gc=False):
     schema: int = SCHEMA
     version: int = 0
     uscc: str | None = None
@@ -166,7 +167,7 @@ class Head(msgspec.Struct, array_like=True):
     waiting: list[bytes] = []  # facts whose entry begins later, sorted
 
 
-class AlertRow(msgspec.Struct, array_like=True):
+class AlertRow(msgspec.Struct, array_like=True, gc=False):
     """The last revision of an alert or notice exactly as sent; the compacted topic can be written again from it."""
 
     schema: int = SCHEMA
