@@ -22,7 +22,11 @@ DEFAULT_HOME: Final = ".streamer"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """``home`` holds local servers' data, state folders and the local seal key. Addresses are None when not given."""
+    """``home`` holds local servers' data, state folders and the local seal key. Addresses are None when not given.
+
+    ``rulebook``: with a Kafka that was given it is the real one unless said otherwise, so that nothing invented is ever in force
+    there by mistake; with the local servers, the fictional one.
+    """
 
     home: Path
     bootstrap_servers: str | None
@@ -48,7 +52,7 @@ class Settings:
             database_url=env.get("DATABASE_URL") or None,
             partitions=_integer(env, "STREAMER_PARTITIONS", 4, 1, MAX_PARTITIONS),
             replication=_integer(env, "STREAMER_REPLICATION", 1, 1, 5),
-            rulebook=env.get("STREAMER_RULEBOOK", "fictional"),
+            rulebook=env.get("STREAMER_RULEBOOK") or ("real" if env.get("KAFKA_BOOTSTRAP_SERVERS") else "fictional"),
             sources=Path(env["STREAMER_SOURCES"]) if env.get("STREAMER_SOURCES") else None,
             group_prefix=env.get("STREAMER_PREFIX", "credit"),
             instance=env.get("STREAMER_INSTANCE") or None,
