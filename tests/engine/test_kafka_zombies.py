@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from typing import Any
@@ -93,7 +92,11 @@ async def test_a_worker_that_ends_while_another_joins_leaves_nothing_behind(work
     first = workshop.spawn(instance="", **SLOW)
     await workshop.until_applied(500, first)
     second = workshop.spawn(instance="", folder=str(workshop.folder / "w1"), **SLOW)
-    await asyncio.sleep(1.5)
+
+    async def joining() -> bool:
+        return (workshop.folder / "w1" / "http.port").exists()  # written just before it joins the group
+
+    await workshop.until(joining, "the second one on its way into the group", second)
     first.kill()
     await workshop.wait(first)
     await workshop.until_drained(second)
