@@ -19,7 +19,7 @@ from typing import Final
 from tests.faults.report import controls_table, progress, table
 from tests.faults.runs import SABOTAGE, Result, Run
 
-EVENTS: Final = 72_000
+EVENTS: Final = 110_000  # a named place of a commit may take several attempts, of some 4,000 events each
 CONTROL_EVENTS: Final = 30_000
 SEED_LIMIT: Final = 2**31
 

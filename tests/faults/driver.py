@@ -247,6 +247,8 @@ class Driver:
             if time.monotonic() > deadline or applied - before > 2 * TOO_LATE * self.limits.newly:
                 role.kill()
                 return role.exits[-1]
+            if self.traffic.published >= self.traffic.total and self.traffic.settled():
+                raise GivenUpError("the traffic ended before the plan did: more events are needed (FAULTS_EVENTS)")
             if self.traffic.granted - self.traffic.published < self.limits.newly / 4:
                 self.traffic.grant(self.limits.newly // 2)
             await asyncio.sleep(0.02)
