@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamer.domain.messages import decode_status
-from streamer.domain.records import AuthorityRef, Party, Sanction, Target
+from streamer.domain.records import AuthorityRef, Party, Record, Sanction, Target
 from tests.domain.world import (
     MARKET,
     START,
@@ -49,12 +49,12 @@ def test_delisting_lifts_and_the_lift_stands_alone() -> None:
     "end",
     [delisting(), withdrawal("税列〔2026〕1号", "listing"), withdrawal("x", "listing", target=Target(id=listing().id))],
 )
-def test_an_end_before_its_decision_waits_for_it(end: object) -> None:
+def test_an_end_before_its_decision_waits_for_it(end: Record) -> None:
     early, late = World(), World()
-    early.send(end)  # type: ignore[arg-type]
+    early.send(end)
     early.send(listing())
     late.send(listing())
-    late.send(end)  # type: ignore[arg-type]
+    late.send(end)
     assert early.said == []
     assert late.open == set()
 
@@ -204,9 +204,9 @@ def test_versions_supersede_and_amend() -> None:
         ),
     ],
 )
-def test_dated_rows_refuse_with_a_reason(item: object, reason: str) -> None:
+def test_dated_rows_refuse_with_a_reason(item: Record, reason: str) -> None:
     world = World()
-    world.send(item)  # type: ignore[arg-type]
+    world.send(item)
     assert [r for _, r, _ in world.replay.effects.refused] == [reason]
     assert world.books()["dead_lettered"] == 1
     assert world.said == []
