@@ -38,7 +38,7 @@ _WITH_CONDUCT: Final = frozenset({"decision.penalty", "document.recorded"})  # t
 _WITHOUT_TOMBSTONES: Final = frozenset({"credit.records", "credit.dead-letters", "credit.alerts", "credit.notices"})
 
 _encode = msgspec.json.Encoder().encode
-_REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
+_NUL: Final = b"\\u0000"
 _ESCAPE: Final = re.compile(rb"(\\\\)|\\u0000")
 _PATH: Final = re.compile(r"at `([^`]*)`$")
 
@@ -72,6 +72,8 @@ def decode(
         if family in _WITHOUT_TOMBSTONES:
             raise UndecodableMessage(at, "no value")
         return ()
+    if _NUL in value:
+        value = _storable(value)
     try:
         return decoder(_Message((key or b"").decode(), value, headers, at, timestamp_ms))
     except msgspec.MsgspecError as error:
@@ -94,18 +96,15 @@ def _record(message: _Message) -> tuple[Row, ...]:
         return ()
     party = record.party
     _same(message.key, party.org_code, "party.org_code")
-    headers = dict(message.headers)
-    origin = Origin.parse(_header(headers, HEADER_ORIGIN).decode())
-    content_hash = _header(headers, HEADER_HASH)
+    origin, content_hash = _item(message.headers)
     sealed = None if record.sealed is None else _unsealed_text(record.sealed)
     appended_at = datetime.fromtimestamp(message.timestamp_ms / 1000, UTC)
-    source, event_id = _text(record.source), _text(record.id)
     place = (*origin, message.at.partition, message.at.offset, appended_at)
     if party.individual:
         return (
             PersonRecordRow(
-                source,
-                event_id,
+                record.source,
+                record.id,
                 party.org_code,
                 content_hash,
                 record.type,
@@ -116,26 +115,50 @@ def _record(message: _Message) -> tuple[Row, ...]:
             ),
         )
     states_basis = record.type in _WITH_CONDUCT
+    authority = record.authority
     return (
         RecordRow(
-            source,
-            event_id,
+            record.source,
+            record.id,
             party.org_code,
             content_hash,
             record.type,
             record.domain,
-            _maybe(record.authority.code),
-            _maybe(record.authority.name),
-            _text(record.document_number),
+            authority.code,
+            authority.name,
+            record.document_number,
             date.fromisoformat(record.decided_on) if record.decided_on else None,
             record.version,
             (record.conduct or UNSTATED) if states_basis else None,
             bool(record.basis) if states_basis else None,
-            _storable(message.value) if sealed is None else _json(msgspec.structs.replace(record, sealed=None)),
+            _clear(message.value, record),
             sealed,
             *place,
         ),
     )
+
+
+def _item(headers: Headers) -> tuple[Origin, bytes]:
+    """The item of account and the content's hash, from the headers."""
+    origin = content_hash = None
+    for name, value in headers:
+        if name == HEADER_ORIGIN:
+            origin = value
+        elif name == HEADER_HASH:
+            content_hash = value
+    if origin is None or content_hash is None:
+        raise _ContractError(f"header {HEADER_ORIGIN if origin is None else HEADER_HASH!r} is missing")
+    return Origin.parse(origin.decode()), content_hash
+
+
+def _clear(value: bytes, record: Record) -> str:
+    """A record's JSON without what is sealed, which intake writes last."""
+    if record.sealed is None:
+        return value.decode()
+    tail = f',"sealed":"{record.sealed}"}}'.encode()
+    if value.endswith(tail):
+        return value[: -len(tail)].decode() + "}"
+    return _json(msgspec.structs.replace(record, sealed=None))
 
 
 def _standing(message: _Message) -> tuple[Row, ...]:
@@ -200,8 +223,8 @@ def _notice(message: _Message) -> tuple[Row, ...]:
 def _status(message: _Message) -> tuple[Row, ...]:
     status = messages.decode_status(message.value)
     _same(message.key, status.org_code, "org_code")
-    name = _maybe(status.name)
-    return (StatusRow(status.org_code, status.version, status.uscc, name, _json(status), _instant(status.changed_at)),)
+    changed_at = _instant(status.changed_at)
+    return (StatusRow(status.org_code, status.version, status.uscc, status.name, _json(status), changed_at),)
 
 
 def _dead_letter(message: _Message) -> tuple[Row, ...]:
@@ -213,11 +236,11 @@ def _dead_letter(message: _Message) -> tuple[Row, ...]:
             letter.stage,
             letter.fate,
             letter.reason,
-            _maybe(letter.source),
-            _maybe(letter.event_id),
-            _maybe(letter.type),
-            _maybe(letter.org_code),
-            _text(letter.json_pointer),
+            letter.source,
+            letter.event_id,
+            letter.type,
+            letter.org_code,
+            letter.json_pointer,
             _instant(letter.at),
             _unsealed_text(letter.sealed),
         ),
@@ -243,12 +266,6 @@ def _decoder(topic: str) -> tuple[str, Decoder | None]:
     return family, DECODERS.get(family)
 
 
-def _header(headers: dict[str, bytes], name: str) -> bytes:
-    if (value := headers.get(name)) is None:
-        raise _ContractError(f"header {name!r} is missing")
-    return value
-
-
 def _same(key: str, expected: str, field: str) -> None:
     if key != expected:
         raise _ContractError(f"the message's key is not its {field}")
@@ -266,21 +283,10 @@ def _instant(text: str) -> datetime:
     return found
 
 
-def _text(text: str) -> str:
-    """Text as Postgres takes it: U+0000 cannot be stored and becomes U+FFFD."""
-    return text.replace("\0", _REPLACED) if "\0" in text else text
-
-
-def _maybe(text: str | None) -> str | None:
-    return None if text is None else _text(text)
-
-
 def _json(value: msgspec.Struct) -> str:
-    return _storable(_encode(value))
+    return _encode(value).decode()
 
 
-def _storable(data: bytes) -> str:
-    """JSON as jsonb takes it: U+0000 becomes U+FFFD (an escaped backslash is no start of it)."""
-    if b"\\u0000" in data:
-        data = _ESCAPE.sub(lambda found: found[1] or b"\\ufffd", data)
-    return data.decode()
+def _storable(value: bytes) -> bytes:
+    """JSON as Postgres takes it: U+0000 cannot be stored and becomes U+FFFD (an escaped backslash is no start of it)."""
+    return _ESCAPE.sub(lambda found: found[1] or b"\\ufffd", value)

@@ -1,4 +1,4 @@
-"""One named tuple a table, fields in the order of its query's parameters, and each table's key.
+"""One named tuple a table, with the fields of its type in ``sinks/migrations/0005_rows.sql``, and each table's key.
 
 Not for: SQL (``sinks/queries``) or decoding (``sinks.decode``).
 """

@@ -229,7 +229,7 @@ def _fail(done: asyncio.Future[None], error: BaseException) -> None:
 
 
 async def _execute(connection: Any, table: Table, rows: Rows) -> None:
-    await connection.execute(query(table.query), *map(list, zip(*(row for row, _ in rows), strict=True)))
+    await connection.execute(query(table.query), [row for row, _ in rows])
 
 
 async def _find_bad_row(connection: Any, batch: Batch) -> None:

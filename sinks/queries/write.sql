@@ -1,4 +1,4 @@
--- What the sink writes. Each takes one array a column; rows come de-duplicated and sorted by key, so that two writers cannot
+-- What the sink writes. Each takes one array of rows; they come de-duplicated and sorted by key, so that two writers cannot
 -- deadlock for long. Every statement may be repeated and its rows may come in any order: the outcome is the same.
 
 -- name: insert_records
@@ -8,11 +8,7 @@ INSERT INTO enterprise.record (
     records_partition, records_offset, appended_at
 )
 SELECT *
-FROM unnest(
-    $1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::date[],
-    $11::bigint[], $12::text[], $13::boolean[], $14::jsonb[], $15::bytea[], $16::text[], $17::integer[], $18::bigint[],
-    $19::integer[], $20::integer[], $21::integer[], $22::bigint[], $23::timestamptz[]
-)
+FROM unnest($1::enterprise.record_row[])
 ON CONFLICT DO NOTHING;
 
 -- name: insert_person_records
@@ -21,10 +17,7 @@ INSERT INTO person.record (
     party, parties, records_partition, records_offset, appended_at
 )
 SELECT *
-FROM unnest(
-    $1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::bigint[], $8::bytea[], $9::text[],
-    $10::integer[], $11::bigint[], $12::integer[], $13::integer[], $14::integer[], $15::bigint[], $16::timestamptz[]
-)
+FROM unnest($1::person.record_row[])
 ON CONFLICT DO NOTHING;
 
 -- name: upsert_alerts
@@ -32,10 +25,7 @@ INSERT INTO enterprise.alert (
     alert_id, revision, action, domain, org_code, list, rule_id, class, in_force, changed_at, data
 )
 SELECT *
-FROM unnest(
-    $1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::boolean[],
-    $10::timestamptz[], $11::jsonb[]
-)
+FROM unnest($1::enterprise.alert_row[])
 ON CONFLICT (alert_id) DO UPDATE SET
     revision = excluded.revision, action = excluded.action, domain = excluded.domain, org_code = excluded.org_code,
     list = excluded.list, rule_id = excluded.rule_id, class = excluded.class, in_force = excluded.in_force,
@@ -46,21 +36,19 @@ WHERE excluded.revision > alert.revision;
 -- Revision 1 dates the raising, also when a later revision came first.
 UPDATE enterprise.alert AS a
 SET raised_at = n.raised_at
-FROM unnest($1::text[], $2::timestamptz[]) AS n (alert_id, raised_at)
+FROM unnest($1::enterprise.alert_raised[]) AS n
 WHERE a.alert_id = n.alert_id COLLATE "C" AND a.raised_at IS NULL;
 
 -- name: insert_alert_history
 INSERT INTO enterprise.alert_history (alert_id, revision, action, domain, org_code, changed_at, data)
 SELECT *
-FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::jsonb[])
+FROM unnest($1::enterprise.alert_history_row[])
 ON CONFLICT DO NOTHING;
 
 -- name: upsert_notices
 INSERT INTO enterprise.notice (notice_id, revision, action, source, kind, org_code, rule_id, changed_at, data)
 SELECT *
-FROM unnest(
-    $1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::jsonb[]
-)
+FROM unnest($1::enterprise.notice_row[])
 ON CONFLICT (notice_id) DO UPDATE SET
     revision = excluded.revision, action = excluded.action, source = excluded.source, kind = excluded.kind,
     org_code = excluded.org_code, rule_id = excluded.rule_id, changed_at = excluded.changed_at, data = excluded.data
@@ -69,19 +57,19 @@ WHERE excluded.revision > notice.revision;
 -- name: date_notices
 UPDATE enterprise.notice AS a
 SET raised_at = n.raised_at
-FROM unnest($1::text[], $2::timestamptz[]) AS n (notice_id, raised_at)
+FROM unnest($1::enterprise.notice_raised[]) AS n
 WHERE a.notice_id = n.notice_id COLLATE "C" AND a.raised_at IS NULL;
 
 -- name: insert_notice_history
 INSERT INTO enterprise.notice_history (notice_id, revision, action, source, org_code, changed_at, data)
 SELECT *
-FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::jsonb[])
+FROM unnest($1::enterprise.notice_history_row[])
 ON CONFLICT DO NOTHING;
 
 -- name: upsert_statuses
 INSERT INTO enterprise.status (org_code, version, uscc, name, data, changed_at)
 SELECT *
-FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[])
+FROM unnest($1::enterprise.status_row[])
 ON CONFLICT (org_code) DO UPDATE SET
     version = excluded.version, uscc = excluded.uscc, name = excluded.name, data = excluded.data,
     changed_at = excluded.changed_at
@@ -92,10 +80,7 @@ INSERT INTO ops.dead_letter (
     origin, stage, fate, reason, source, event_id, type, org_code, json_pointer, at, sealed
 )
 SELECT *
-FROM unnest(
-    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-    $10::timestamptz[], $11::bytea[]
-)
+FROM unnest($1::ops.dead_letter_row[])
 ON CONFLICT DO NOTHING;
 
 -- name: applied_schema
