@@ -28,26 +28,27 @@ class Batch:
         """The rows of the message at ``at``."""
         self.messages += 1
         for row in rows:
-            self._put(row, at)
+            self._put((row, at))
 
     def merge(self, later: Batch) -> None:
         """Add another batch, as if its messages came after."""
         self.messages += later.messages
         for rows in later._tables.values():
-            for row, at in rows.values():
-                self._put(row, at)
+            for placed in rows.values():
+                self._put(placed)
 
-    def _put(self, row: Row, at: Position) -> None:
-        kind = type(row)
+    def _put(self, placed: tuple[Row, Position]) -> None:
+        new: tuple[Any, ...] = placed[0]
+        kind = type(new)
         table = TABLE_OF[kind]
-        rows = self._tables.setdefault(kind, {})
-        key = row[: table.key]
-        if (found := rows.get(key)) is not None:
-            kept: tuple[Any, ...] = found[0]
-            new: tuple[Any, ...] = row
-            if table.version is None or kept[table.version] >= new[table.version]:
-                return
-        rows[key] = (row, at)
+        rows = self._tables.get(kind)
+        if rows is None:
+            rows = self._tables[kind] = {}
+        kept = rows.setdefault(new[: table.key], placed)
+        if kept is not placed and table.version is not None:
+            old: tuple[Any, ...] = kept[0]
+            if old[table.version] < new[table.version]:
+                rows[new[: table.key]] = placed
 
     def sorted_rows(self) -> Iterator[tuple[Table, list[tuple[Row, Position]]]]:
         """Each table that has rows, in the order of writing, its rows sorted by key."""

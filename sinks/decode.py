@@ -52,20 +52,13 @@ class _Message(NamedTuple):
 
 
 def decode(
-    topic: str,
-    key: bytes | None,
-    value: bytes | None,
-    headers: Headers,
-    partition: int,
-    offset: int,
-    timestamp_ms: int,
+    at: Position, key: bytes | None, value: bytes | None, headers: Headers, timestamp_ms: int
 ) -> tuple[Row, ...]:
-    """The rows of one message; none for a tick, an activation, or the tombstone of a compacted topic.
+    """The rows of the message at ``at``; none for a tick, an activation, or the tombstone of a compacted topic.
 
     Raises UndecodableMessage.
     """
-    at = Position(topic, partition, offset)
-    family, decoder = _decoder(topic)
+    family, decoder = _decoder(at.topic)
     if decoder is None:
         raise UndecodableMessage(at, "the sink does not know this topic")
     if value is None:

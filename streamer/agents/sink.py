@@ -53,9 +53,7 @@ def take(piece: Slice, writer: PostgresWriter) -> None:
     for record in piece.fresh():
         at = Position(topic, partition, record.offset)
         try:
-            batch.add(
-                decode(topic, record.key, record.value, record.headers, partition, record.offset, record.timestamp), at
-            )
+            batch.add(decode(at, record.key, record.value, record.headers, record.timestamp), at)
         except UndecodableMessage as error:
             raise Refusal(Exit.HANDLER, str(error)) from None
     if len(batch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sinks.decode import Headers, decode
+from sinks.errors import Position
 from sinks.rows import Row
 from streamer.domain import messages as m
 from streamer.domain import records as r
@@ -100,4 +101,4 @@ def dead_letter(offset: int = 9, stage: str = "intake", **changes: Any) -> Messa
 
 def rows(message: Message, partition: int = 2, offset: int = 40) -> tuple[Row, ...]:
     topic, key, value, headers = message
-    return decode(topic, key, value, headers, partition, offset, APPENDED_MS)
+    return decode(Position(topic, partition, offset), key, value, headers, APPENDED_MS)

@@ -175,5 +175,5 @@ def test_every_good_example_of_the_contract_is_a_row(topic: str, path: Path) -> 
     key = next(data[name] for name in ("alert_id", "notice_id", "origin", "org_code", "party") if name in data)
     key = key["org_code"] if isinstance(key, dict) else key
     headers = ((HEADER_ORIGIN, b"credit.events.tax|0|0|0|1"), (HEADER_HASH, b"h" * 16))
-    rows = decode(topic, key.encode(), body, headers, 0, 0, samples.APPENDED_MS)
+    rows = decode(Position(topic, 0, 0), key.encode(), body, headers, samples.APPENDED_MS)
     assert rows

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from sinks.decode import decode
-from sinks.errors import UndecodableMessage
+from sinks.errors import Position, UndecodableMessage
 from sinks.rows import (
     AlertHistoryRow,
     AlertRaised,
@@ -73,9 +73,9 @@ def test_an_individual_business_leaves_only_keys_and_what_is_sealed() -> None:
 
 def test_control_records_and_tombstones_of_compacted_topics_are_no_rows() -> None:
     for control in (r.Tick("2026-01-02"), r.Activation("hash", "2026-01-01")):
-        assert decode("credit.records", b"any", r.encode_record(control), (), 0, 0, 0) == ()
+        assert decode(Position("credit.records", 0, 0), b"any", r.encode_record(control), (), 0) == ()
     for topic in ("credit.standing.procurement", "credit.status"):
-        assert decode(topic, b"k", None, (), 0, 0, 0) == ()
+        assert decode(Position(topic, 0, 0), b"k", None, (), 0) == ()
 
 
 def test_an_alert_is_current_and_history_and_its_first_revision_dates_the_raising() -> None:
@@ -139,7 +139,7 @@ BROKEN = {
 def test_a_message_that_breaks_its_contract_is_named_by_place_and_never_quoted(case: str) -> None:
     topic, key, value, headers = BROKEN[case]
     with pytest.raises(UndecodableMessage) as caught:
-        decode(topic, key, value, headers, 3, 77, 0)
+        decode(Position(topic, 3, 77), key, value, headers, 0)
     text = str(caught.value)
     assert text.startswith(f"{topic} partition 3 offset 77: ")
     assert SECRET not in text
