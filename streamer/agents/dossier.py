@@ -48,11 +48,11 @@ class KafkaEffects:
     """The step's messages as Kafka messages: all in the partition whose records caused them. Standing before alerts, so
     that a subscriber who reads standing to its end and then alerts from where they were misses nothing."""
 
-    __slots__ = ("at", "raw", "sealer", "to")
+    __slots__ = ("raw", "sealer", "timestamp_ms", "to")
 
     def __init__(self, to: Sends, sealer: Sealer) -> None:
         self.to, self.sealer = to, sealer
-        self.raw, self.at = b"", ""  # of the record being applied
+        self.raw, self.timestamp_ms = b"", 0  # of the record being applied
 
     def alert(self, domain: str, alert_id: str, body: bytes) -> None:
         key = alert_id.encode()
@@ -80,7 +80,7 @@ class KafkaEffects:
             type=record.type,
             org_code=record.party.org_code,
             json_pointer=json_pointer,
-            at=self.at,
+            at=append_time(self.timestamp_ms),
             sealed=base64.b64encode(self.sealer.seal(self.raw, text.encode())).decode(),
         )
         outcome = messages.Outcome(
@@ -181,7 +181,7 @@ def register(
             await _bring_rulebooks(rulebooks, slice_)
             effects = KafkaEffects(slice_, sealer)
             for record in slice_.fresh():
-                effects.raw, effects.at = record.value, append_time(record.timestamp)
+                effects.raw, effects.timestamp_ms = record.value, record.timestamp
                 dossier.apply(slice_.rows, effects, decode_record(record.value), meta_of(record))
             row = slice_.rows.get(PARTITION)
             slice_.done()

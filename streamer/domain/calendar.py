@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from streamer.domain import counters, entries
+from streamer.domain import counters, entries, expiry
 from streamer.domain.dates import NEVER, iso, midnight
 from streamer.domain.lawbook import Law
 from streamer.domain.messages import Cause
@@ -17,12 +17,9 @@ from streamer.domain.state import (
     DUE,
     DUE_INDEX,
     ENTITY_BYTES,
-    EVENT,
-    EXPIRY,
     HEAD,
     PARTITION,
     PARTITION_BYTES,
-    Event,
     Head,
     Partition,
     Rows,
@@ -31,7 +28,6 @@ from streamer.domain.state import (
 from streamer.domain.work import Effects, Work
 
 SWEEP_ENTITIES: Final = 200  # entities settled in one piece of a sweep
-SWEEP_EXPIRIES: Final = 2_000  # event rows forgotten in one piece
 CALENDAR: Final = "calendar"  # the source of what falls due
 
 
@@ -81,7 +77,7 @@ def _settle_day(
 
 
 def sweep(rows: Rows, effects: Effects, partition: Partition, law: Law) -> bool:
-    """Settle up to SWEEP_ENTITIES entities with something due, and forget up to SWEEP_EXPIRIES event rows. True: there is more."""
+    """Settle up to SWEEP_ENTITIES entities with something due, and forget a bounded number of event rows. True: there is more."""
     if partition.swept >= partition.clock:
         return False
     stop = day_key(partition.clock + 1)
@@ -94,24 +90,8 @@ def sweep(rows: Rows, effects: Effects, partition: Partition, law: Law) -> bool:
         entities[key[-ENTITY_BYTES:]] = None
     for entity in entities:
         settle_due(rows, effects, partition, law, entity, rows.get(HEAD + entity))
-    more = _forget(rows, partition.clock, stop) or more
+    more = expiry.forget(rows, partition.clock) or more
     if not more:
         partition.swept = partition.clock
         rows.put(PARTITION, partition, PARTITION_BYTES)
     return more
-
-
-def _forget(rows: Rows, clock: int, stop: bytes) -> bool:
-    """Delete event rows whose memory ended (an older copy still meets its fact)."""
-    expired: list[bytes] = []
-    for key, _ in rows.scan(EXPIRY, EXPIRY + stop):
-        if len(expired) == SWEEP_EXPIRIES:
-            break
-        expired.append(key)
-    for key in expired:
-        event_row = EVENT + key[1 + DAY_BYTES :]
-        event: Event | None = rows.get(event_row)
-        if event is not None and event.expires <= clock:
-            rows.delete(event_row)
-        rows.delete(key)
-    return len(expired) == SWEEP_EXPIRIES

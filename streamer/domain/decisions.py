@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from streamer.domain import counters, entries
+from streamer.domain import counters, entries, expiry
 from streamer.domain.dates import day
 from streamer.domain.keys import event_key, fact_id
 from streamer.domain.law import Authority, ListRow
@@ -17,13 +17,9 @@ from streamer.domain.state import (
     EVENT,
     EVENT_BYTES,
     EVENT_MEMORY_DAYS,
-    EXPIRY,
-    EXPIRY_BYTES,
-    MARK,
     End,
     Event,
     Fact,
-    day_key,
 )
 from streamer.domain.work import Work
 
@@ -308,5 +304,5 @@ def _await(work: Work, source: str, target: str, row: Event | None, end: End) ->
         return refused("too_many_open_entries", "/data/target")
     row.awaited, row.expires = [*row.awaited, end], expires
     work.rows.put(EVENT + work.entity + key, row, EVENT_BYTES + 80)
-    work.rows.put(EXPIRY + day_key(expires) + work.entity + key, MARK, EXPIRY_BYTES, False)
+    expiry.note(work.rows, work.partition, expires, work.entity + key)
     return Verdict("applied")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from streamer.domain import calendar, counters, decisions, entries
+from streamer.domain import calendar, counters, decisions, entries, expiry
 from streamer.domain.books import Books
 from streamer.domain.dates import append_day, append_time, day
 from streamer.domain.keys import event_key
@@ -20,17 +20,13 @@ from streamer.domain.state import (
     EVENT,
     EVENT_BYTES,
     EVENT_MEMORY_DAYS,
-    EXPIRY,
-    EXPIRY_BYTES,
     HEAD,
-    MARK,
     PARTITION,
     PARTITION_BYTES,
     Event,
     Head,
     Partition,
     Rows,
-    day_key,
 )
 from streamer.domain.work import Effects, Work
 
@@ -130,7 +126,7 @@ class Dossier:
         event = Event(content=meta.content, outcome=outcome, expires=expires, fact=verdict.fact_id)
         _remember(event, inbound, meta.origin.offset)
         rows.put(EVENT + entity + key, event, EVENT_BYTES, False)
-        rows.put(EXPIRY + day_key(expires) + entity + key, MARK, EXPIRY_BYTES, False)
+        expiry.note(rows, partition, expires, entity + key)
         work.close()
 
 

@@ -20,15 +20,16 @@ EVENT: Final = b"e"  # e <entity> <event key>  one event (source, id) that was s
 ALERT: Final = b"a"  # a <alert id>            the last revision of an alert or notice, as sent
 DUE: Final = b"u"  # u <entity> <day> <fact>  a fact to look at again on that day
 DUE_INDEX: Final = b"d"  # d <day> <entity>        entities with something due on that day
-EXPIRY: Final = b"g"  # g <day> <entity> <event key>  an event row whose memory ends
+EXPIRY: Final = b"g"  # g <day> <number>        event rows whose memory ends on that day (``streamer.domain.expiry``)
 
 ENTITY_BYTES: Final = 9
 DAY_BYTES: Final = 4
-SCHEMA: Final = 1
+SCHEMA: Final = 2  # 1: an expiry row for each event
 EVENT_MEMORY_DAYS: Final = 400  # how long an event's id is known; an older copy still meets its fact
 # Estimates of encoded rows with their keys, in bytes, for the size of a unit.
 EVENT_BYTES: Final = 90
-EXPIRY_BYTES: Final = 60
+EXPIRIES_A_ROW: Final = 32
+EXPIRY_BYTES: Final = 40 + 27 * EXPIRIES_A_ROW
 PARTITION_BYTES: Final = 400
 
 MARK: Final = True  # the value of rows that say all in their key
@@ -59,6 +60,8 @@ class Partition(msgspec.Struct, array_like=True, gc=False):
     control: int = 0  # ticks and activations
     resent: int = 0  # messages whose item was already accounted for
     ticks_refused: int = 0
+    expiry_day: int = 0  # the day whose expiry row is being filled, and its number
+    expiry_row: int = 0
 
 
 class AlertState(msgspec.Struct, array_like=True, gc=False):
@@ -131,6 +134,13 @@ class Event(msgspec.Struct, array_like=True, gc=False):
     awaited: list[End] = []  # ends that name this event before it came; content is empty then
 
 
+class Expiries(msgspec.Struct, array_like=True, gc=False):
+    """Event rows whose memory ends on the day in the key: ``<entity> <event key>`` each, in order of arrival."""
+
+    schema: int = SCHEMA
+    events: list[bytes] = []
+
+
 class Open(msgspec.Struct, array_like=True, gc=False):
     """An entry in force (在列). ``authority`` is its name as the alerts gave it."""
 
@@ -191,7 +201,8 @@ class Codec:
     def __init__(self) -> None:
         kinds = {PARTITION: Partition, HEAD: Head, FACT: Fact, EVENT: Event, ALERT: AlertRow}
         self._decoders = {key[0]: msgspec.msgpack.Decoder(kind).decode for key, kind in kinds.items()}
-        self._decoders |= {key[0]: msgspec.msgpack.Decoder(bool).decode for key in (DUE, DUE_INDEX, EXPIRY)}
+        self._decoders |= {key[0]: msgspec.msgpack.Decoder(bool).decode for key in (DUE, DUE_INDEX)}
+        self._decoders[EXPIRY[0]] = msgspec.msgpack.Decoder(Expiries | bool).decode  # of schema 1: a mark
         self._encode = msgspec.msgpack.Encoder().encode
 
     def encode(self, key: bytes, value: object) -> bytes:  # noqa: ARG002  the engine's protocol gives the key, too

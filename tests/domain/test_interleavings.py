@@ -98,7 +98,7 @@ def run(stories: list[list[Record]], order: list[int], cuts: list[int], noise: d
 
 def summary(world: World) -> dict[str, Any]:
     """What must not depend on the order."""
-    codec, dossier = Codec(), {}
+    codec, dossier, forgotten = Codec(), {}, set()
     for key, raw in world.replay.rows[0].raw.items():
         row = codec.decode(key, raw)
         if key[:1] == b"h":
@@ -108,6 +108,9 @@ def summary(world: World) -> dict[str, Any]:
             }
         elif key[:1] == b"e":
             row = (row.outcome, row.fact, row.content)
+        elif key[:1] == b"g":  # which row names an event depends on the order, its day does not
+            forgotten |= {(key[1:5], event) for event in row.events}
+            continue
         elif key[:1] in b"pa":
             continue
         dossier[key] = row
@@ -119,6 +122,7 @@ def summary(world: World) -> dict[str, Any]:
     books = world.books()
     return {
         "dossier": dossier,
+        "forgotten": forgotten,
         "said": said,
         "books": [books.get(n, 0) for n in ("applied", "superseded", "dead_lettered", "witness")],
     }

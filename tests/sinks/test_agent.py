@@ -13,6 +13,7 @@ import pytest
 
 from sinks.batch import Batch
 from sinks.decode import DECODERS, decode
+from sinks.errors import Position
 from sinks.rows import Row
 from sinks.writer import PostgresWriter
 from streamer.agents.sink import attach, register, sink_topics, take
