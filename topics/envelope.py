@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ _JSON_TYPE: Final = re.compile(r"application/(?:[A-Za-z0-9.-]+\+)?json\s*(?:;.*)
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~+/=#-]{0,127}")  # as safeId in schemas/common.json
 _TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9.-]{0,127}")
 _SOURCE: Final = re.compile(r"[!-~]{1,256}")
+_TYPE_MAX: Final = 128  # what is longer fits neither pattern, and is not remembered
+_SOURCE_MAX: Final = 256
 _TIME: Final = re.compile(
     r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[Tt](?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d{1,9})?"
     r"(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
@@ -108,9 +111,9 @@ def _envelope(
         raise NotCloudEvents("/specversion", 'must be "1.0"')
     if type(id_) is not str or not _ID.fullmatch(id_):
         raise NotCloudEvents("/id", "must be 1 to 128 of the characters A-Z a-z 0-9 . _ : ~ + / = # - without spaces")
-    if type(source) is not str or not _SOURCE.fullmatch(source):
+    if type(source) is not str or len(source) > _SOURCE_MAX or not _source_like(source):
         raise NotCloudEvents("/source", f"must be {SOURCE_PREFIX}<source>, ASCII, at most 256 characters")
-    if type(type_) is not str or not _TYPE.fullmatch(type_):
+    if type(type_) is not str or len(type_) > _TYPE_MAX or not _type_like(type_):
         raise NotCloudEvents("/type", "must be the name of a type, such as credit.decision.penalty.v1")
     if time is not None and (type(time) is not str or not _TIME.fullmatch(time)):
         raise NotCloudEvents("/time", "must be a time by RFC 3339, such as 2026-01-05T08:00:00+08:00, or absent")
@@ -121,6 +124,16 @@ def _envelope(
     if type(data) is not dict:
         raise NotCloudEvents("/data", "must be a JSON object")
     return Envelope(id_, source, type_, time, data)
+
+
+@lru_cache(maxsize=256)  # sources and types are few, and come again with every event
+def _source_like(source: str) -> bool:
+    return _SOURCE.fullmatch(source) is not None
+
+
+@lru_cache(maxsize=256)
+def _type_like(type_: str) -> bool:
+    return _TYPE.fullmatch(type_) is not None
 
 
 def _json(value: bytes | memoryview | None) -> Any:
@@ -162,7 +175,11 @@ def content_hash(type_name: str, data: Mapping[str, Any]) -> bytes:
     The same for both modes and any order of fields; id, source and time are no part of it, so it tells a resend with
     another time (the same content) from an id used twice.
     """
-    digest = blake2b(type_name.encode(), digest_size=CONTENT_HASH_BYTES)
-    digest.update(b"\0")
+    digest = _hash_of_type(type_name).copy()
     digest.update(orjson.dumps(data, option=orjson.OPT_SORT_KEYS))
     return digest.digest()
+
+
+@lru_cache(maxsize=256)
+def _hash_of_type(type_name: str) -> blake2b:
+    return blake2b(type_name.encode() + b"\0", digest_size=CONTENT_HASH_BYTES)

@@ -17,7 +17,7 @@ import orjson
 
 from streamer.agents.clearing import INDIVIDUAL_FIELDS, Item, NotAdmitted, clear, clear_correction
 from streamer.domain.identity import Contradiction, Held, PersonalNumber, Resolution, Resolved, resolve
-from streamer.domain.personal import contains_name, declared_person_names, find_citizen_number, organisation_like
+from streamer.domain.personal import clear_organisation, contains_name, declared_person_names, find_citizen_number
 from streamer.domain.reasons import REASONS
 from streamer.domain.records import HEADER_CONFIG, HEADER_HASH, HEADER_ORIGIN, Origin, Party, Record, encode_record
 from streamer.domain.sealing import Sealer, dead_letter_aad, record_aad
@@ -47,6 +47,7 @@ TYPE_SUFFIX: Final = ".v1"
 INBOUND_TYPES: Final = frozenset({
     "decision.penalty", "decision.listing", "decision.delisting", "document.recorded", "withdrawal", "correction",
 })  # fmt: skip
+_SHORT_TYPES: Final = {f"{TYPE_PREFIX}{short}{TYPE_SUFFIX}": short for short in INBOUND_TYPES}
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -199,10 +200,7 @@ class Admission:
 
 def _short_type(type_: str) -> str | None:
     """A type without prefix and version, if it is one that departments send."""
-    if not (type_.startswith(TYPE_PREFIX) and type_.endswith(TYPE_SUFFIX)):
-        return None
-    short = type_[len(TYPE_PREFIX) : -len(TYPE_SUFFIX)]
-    return short if short in INBOUND_TYPES else None
+    return _SHORT_TYPES.get(type_)
 
 
 def _known_type(type_: str) -> str | None:
@@ -245,6 +243,13 @@ def _place(error: BaseException) -> str:
     return f"{type(error).__name__} in {place.name}, line {place.lineno}" if place else type(error).__name__
 
 
+def _organisations_only(data: Mapping[str, Any]) -> bool:
+    for party in data["parties"]:  # a loop, since nearly all have one
+        if party["kind"] != "organisation":
+            return False
+    return "original_party" not in data
+
+
 class _Event:
     """One event whose shape is right, on its way to its items."""
 
@@ -256,8 +261,7 @@ class _Event:
         self._type = type_
         self._source = message.source or ""
         data = envelope.data
-        plain = all(party["kind"] == "organisation" for party in data["parties"]) and "original_party" not in data
-        self._names = () if plain else declared_person_names(data)
+        self._names = () if _organisations_only(data) else declared_person_names(data)
         self._hash = (HEADER_HASH, content_hash(envelope.type, data))
         self._config = (HEADER_CONFIG, admission.config)
 
@@ -353,7 +357,7 @@ class _Event:
         )
 
     def _clear_name(self, name: str) -> bool:
-        return organisation_like(name) and not find_citizen_number(name) and not contains_name(name, self._names)
+        return clear_organisation(name) and not contains_name(name, self._names)
 
     def _refuse(
         self, origin: Origin, reason: str, pointer: str, alone: Mapping[str, Any] | None, org_code: str | None = None

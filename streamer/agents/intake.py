@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter
@@ -57,19 +57,29 @@ class Intake:
         self._metrics = metrics
         self._admitted = {topic: metrics.items.labels(topic, "admitted").inc for topic in admission.topics}
 
-    def handle(self, to: Sends, record: RecordIn) -> None:
-        """Never raises for what a message holds: a poison message becomes a dead letter, and the partition moves on."""
-        topic = to.topic
+    def slice(self, to: Sends, records: Iterable[RecordIn]) -> None:
+        """All of a slice's messages."""
+        admitted = 0
+        for record in records:
+            admitted += self.handle(to, record)
+        if admitted:
+            self._admitted[to.topic](admitted)  # at once: a counter takes a lock
+
+    def handle(self, to: Sends, record: RecordIn) -> int:
+        """How many items are admitted; they are the caller's to count. Never raises for what a message holds: a poison message
+        becomes a dead letter, and the partition moves on."""
+        topic, admitted = to.topic, 0
         items, fault = self._admit(topic, to.partition, record.offset, record.value, record.headers)
         for item in items:
             if isinstance(item, OutRecord):
                 to.send(RECORDS, None, item.key, item.value, item.headers)
-                self._admitted[topic]()
+                admitted += 1
             else:
                 self._refuse(to, item, record.timestamp)
         if fault is not None:
             self._metrics.faults.inc()
             _log.error("admission failed on %s|%d|%d, dead-lettered: %s", topic, to.partition, record.offset, fault)
+        return admitted
 
     def _refuse(self, to: Sends, item: Refused, timestamp_ms: int) -> None:
         row, text = REASONS[item.reason], str(item.origin)
@@ -119,8 +129,7 @@ def register(
 
     async def agent(stream: Any) -> None:
         async for slice_ in stream:
-            for record in slice_.fresh():
-                intake.handle(slice_, record)
+            intake.slice(slice_, slice_.fresh())
             slice_.done()
 
     app.agent(app.slices(*admission.topics, read_committed=True), name="intake")(agent)

@@ -222,6 +222,10 @@ def resolve(kind: str, identifiers: Mapping[str, str]) -> Resolution:
 
 
 _PERSONAL: Final = "personal"
+_CHECKED_MAX: Final = 16_384  # unified codes remembered; then all are forgotten
+_CHECKED: Final[
+    dict[str, str]
+] = {}  # unified code → organization code, where both checks held and it is nobody's number
 
 
 def _organisation_of(field: str, code: str) -> str | None:
@@ -231,12 +235,7 @@ def _organisation_of(field: str, code: str) -> str | None:
     """
     length = len(code)
     if length == 18:
-        # A citizen number can pass both checks by chance; those that organisations are given today begin with 9, and a
-        # person's must never become a key in the clear.
-        found = parse_uscc(code)
-        if found and code[0] != "9" and is_citizen_number(code):
-            return _PERSONAL
-        return found or ""
+        return _CHECKED.get(code) or _organisation_of_uscc(code)
     if length == 9:
         return parse_org_code(code) or ""
     if field == "taxpayer_number":
@@ -246,6 +245,20 @@ def _organisation_of(field: str, code: str) -> str | None:
     if field == "business_registration_number":
         return None if length != 15 or is_registration_number(code) else ""
     return ""
+
+
+def _organisation_of_uscc(code: str) -> str:
+    # A citizen number can pass both checks by chance; those that organisations are given today begin with 9, and a
+    # person's must never become a key in the clear.
+    found = parse_uscc(code)
+    if not found:
+        return ""
+    if code[0] != "9" and is_citizen_number(code):
+        return _PERSONAL
+    if len(_CHECKED) >= _CHECKED_MAX:
+        _CHECKED.clear()
+    _CHECKED[code] = found
+    return found
 
 
 def _starts_with_citizen_number(code: str) -> bool:

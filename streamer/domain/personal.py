@@ -88,6 +88,23 @@ def organisation_like(name: str) -> bool:
     return bool(_NAME(_BRACKETED.sub("", name))) and _ends_as_organisation(name)
 
 
+_CLEAR_MAX: Final = 16_384  # names remembered; then all are forgotten
+_CLEAR: Final[set[str]] = set()
+
+
+def clear_organisation(name: str) -> bool:
+    """Whether ``name`` ends as organisations' names do and holds no citizen number. Names that do are remembered: an
+    organisation comes again; what could be a person's is not kept."""
+    if name in _CLEAR:
+        return True
+    if not organisation_like(name) or find_citizen_number(name):
+        return False
+    if len(_CLEAR) >= _CLEAR_MAX:
+        _CLEAR.clear()
+    _CLEAR.add(name)
+    return True
+
+
 def _ends_as_organisation(name: str) -> bool:
     if name.endswith(words.ORGANISATION_ENDINGS):
         return len(name) >= 4

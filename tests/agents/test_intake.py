@@ -23,7 +23,7 @@ def metrics(registry):
 
 def handle(metrics, content):
     to = Sent()
-    Intake(ADMISSION, metrics).handle(to, Message(content if isinstance(content, bytes) else encoded(content)))
+    Intake(ADMISSION, metrics).slice(to, [Message(content if isinstance(content, bytes) else encoded(content))])
     return to.messages
 
 

@@ -49,6 +49,24 @@ DRESSES = [
 ]
 
 
+def test_names_that_are_clear_are_remembered_and_no_others():
+    clear, person = "测试省第一建设有限公司", "欧阳测试"
+    hidden = [f"测试{dress}有限公司" for dress in (NUMBER, OLD, " ".join(NUMBER))]
+    for _ in range(2):  # asked again, the answer is the same
+        assert personal.clear_organisation(clear)
+        assert not any(map(personal.clear_organisation, (person, *hidden)))
+    assert clear in personal._CLEAR
+    assert not {person, *hidden} & personal._CLEAR
+
+
+def test_what_is_remembered_is_bounded(monkeypatch):
+    monkeypatch.setattr(personal, "_CLEAR_MAX", 3)
+    names = [f"测试省第{number}有限公司" for number in range(10)]
+    for name in names:
+        assert personal.clear_organisation(name)
+        assert len(personal._CLEAR) <= 3
+
+
 @pytest.mark.parametrize("text", DRESSES)
 def test_a_citizen_number_is_found(text):
     assert personal.find_citizen_number(text)

@@ -1,6 +1,10 @@
 """What is sealed opens with its key and its owner only, and twice sealed is byte-identical."""
 
+import hmac
+
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +26,15 @@ def test_what_is_sealed_opens(plain, aad):
 def test_no_nonce_twice_for_two_inputs(plain, other, aad, other_aad):
     same = (plain, aad) == (other, other_aad)
     assert (SEALER.seal(plain, aad)[5:17] == SEALER.seal(other, other_aad)[5:17]) is same
+
+
+@given(st.binary(max_size=600), st.binary(max_size=60))
+def test_the_nonce_is_an_hmac_of_what_is_sealed(plain, aad):
+    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"credit seal: nonce").derive(bytes.fromhex("11" * 32))
+    sealed = SEALER.seal(plain, aad)
+    bound = sealed[:5] + aad
+    packed = SEALER._cipher.decrypt(sealed[5:17], sealed[17:], bound)
+    assert sealed[5:17] == hmac.digest(key, len(bound).to_bytes(4, "big") + bound + packed, "sha256")[:12]
 
 
 def test_another_key_says_so():
