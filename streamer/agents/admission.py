@@ -63,7 +63,7 @@ class SourceConfig(Protocol):
     def domains(self) -> tuple[str, ...]: ...
 
 
-class OutRecord(NamedTuple):
+class OutRecord(msgspec.Struct, frozen=True, gc=False):
     """One item on its way to ``credit.records``."""
 
     key: bytes  # organization code
@@ -99,7 +99,7 @@ class _Source(NamedTuple):
     domains: frozenset[str]
 
 
-class _Message(NamedTuple):
+class _Message(msgspec.Struct, frozen=True, gc=False):
     """The message as it came, for the refusals of its items."""
 
     topic: str

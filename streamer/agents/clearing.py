@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+import msgspec
 
 from streamer.domain.identity import is_citizen_number, normalise_code
 from streamer.domain.keys import normalise_authority_name, normalise_document_number
@@ -238,7 +240,7 @@ def _amount(amount_fen: int, pointer: str) -> int:
     return amount_fen
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True):
     """A decision ready for its parties: the record's type, its clear fields, what was removed."""
 
     type: str

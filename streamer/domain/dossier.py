@@ -7,7 +7,8 @@ ends in exactly one of applied, duplicate, superseded or dead-lettered with a re
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+import msgspec
 
 from streamer.domain import calendar, counters, decisions, entries, expiry
 from streamer.domain.books import Books
@@ -35,7 +36,7 @@ class NoRulebookError(Exception):
     """A record came before any rulebook was activated in its partition: run ``streamer topics apply``."""
 
 
-class Meta(NamedTuple):
+class Meta(msgspec.Struct, frozen=True, gc=False):
     """What comes beside a record: where and when it was appended, its item of account and its content hash."""
 
     offset: int

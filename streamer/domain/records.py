@@ -40,6 +40,8 @@ class Origin(NamedTuple):
     def parse(cls, text: str) -> Origin:
         """Raises ValueError when ``text`` is not five fields joined by ``|``."""
         topic, partition, offset, party, parties = text.split("|")
+        if party == "0" and parties == "1":  # nearly all
+            return cls(topic, int(partition), int(offset))
         return cls(topic, int(partition), int(offset), int(party), int(parties))
 
 
