@@ -151,27 +151,25 @@ def _clear(value: bytes, record: Record) -> str:
     tail = f',"sealed":"{record.sealed}"}}'.encode()
     if value.endswith(tail):
         return value[: -len(tail)].decode() + "}"
-    return _json(msgspec.structs.replace(record, sealed=None))
+    return _encode(msgspec.structs.replace(record, sealed=None)).decode()
 
 
 def _standing(message: _Message) -> tuple[Row, ...]:
-    event = messages.decode_alert(message.value)
-    return (_alert_row(message, event, _json(event.data)),)
+    return (_alert_row(message, messages.decode_alert(message.value)),)
 
 
 def _alert(message: _Message) -> tuple[Row, ...]:
     event = messages.decode_alert(message.value)
-    alert = event.data
-    row = _alert_row(message, event, _json(alert))
+    row = _alert_row(message, event)
     history = AlertHistoryRow(
         row.alert_id, row.revision, row.action, row.domain, row.org_code, row.changed_at, row.data
     )
-    if alert.revision == FIRST_REVISION:
+    if row.revision == FIRST_REVISION:
         return history, row, AlertRaised(row.alert_id, row.changed_at)
     return history, row
 
 
-def _alert_row(message: _Message, event: messages.AlertEvent, data: str) -> AlertRow:
+def _alert_row(message: _Message, event: messages.AlertEvent) -> AlertRow:
     alert = event.data
     _same(message.key, alert.alert_id, "data.alert_id")
     return AlertRow(
@@ -185,7 +183,7 @@ def _alert_row(message: _Message, event: messages.AlertEvent, data: str) -> Aler
         alert.measure.class_,
         alert.in_force,
         _instant(event.time),
-        data,
+        _data(message.value),
     )
 
 
@@ -193,7 +191,7 @@ def _notice(message: _Message) -> tuple[Row, ...]:
     event = messages.decode_notice(message.value)
     notice = event.data
     _same(message.key, notice.notice_id, "data.notice_id")
-    data, changed_at, org_code = _json(notice), _instant(event.time), notice.entity.org_code
+    data, changed_at, org_code = _data(message.value), _instant(event.time), notice.entity.org_code
     history = NoticeHistoryRow(
         notice.notice_id, notice.revision, notice.action, notice.source, org_code, changed_at, data
     )
@@ -217,7 +215,8 @@ def _status(message: _Message) -> tuple[Row, ...]:
     status = messages.decode_status(message.value)
     _same(message.key, status.org_code, "org_code")
     changed_at = _instant(status.changed_at)
-    return (StatusRow(status.org_code, status.version, status.uscc, status.name, _json(status), changed_at),)
+    data = message.value.decode()
+    return (StatusRow(status.org_code, status.version, status.uscc, status.name, data, changed_at),)
 
 
 def _dead_letter(message: _Message) -> tuple[Row, ...]:
@@ -276,8 +275,16 @@ def _instant(text: str) -> datetime:
     return found
 
 
-def _json(value: msgspec.Struct) -> str:
-    return _encode(value).decode()
+class _Event(msgspec.Struct):
+    data: msgspec.Raw
+
+
+_decode_event = msgspec.json.Decoder(_Event).decode
+
+
+def _data(value: bytes) -> str:
+    """An event's data as it was sent."""
+    return bytes(_decode_event(value).data).decode()
 
 
 def _storable(value: bytes) -> bytes:
