@@ -290,6 +290,8 @@ class _Event:
     def _of_parties(
         self, item: Item, parties: list[Mapping[str, Any]], found: list[Resolution], first: int
     ) -> list[OutRecord | Refused]:
+        if len(parties) == 1 and first == 0 and isinstance(found[0], Resolved):  # nearly all
+            return [self._record(item, parties[0], found[0], self._origin(0, 1))]
         out: list[OutRecord | Refused] = []
         seen: set[str] = set()
         for i, (party, resolution) in enumerate(zip(parties, found, strict=True)):
