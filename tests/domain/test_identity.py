@@ -172,6 +172,21 @@ def test_a_citizen_number_that_passes_both_checks_of_a_unified_code_stays_person
         if identity.parse_uscc(number := citizen_number(serial % 1000, area=f"{510100 + serial // 1000}"))
     )
     assert resolve("organisation", {"uscc": both}) == PersonalNumber("uscc")
+    assert resolve("organisation", {"uscc": both}) == PersonalNumber("uscc")  # asked again, too
+    assert both not in identity._CHECKED
+
+
+def test_codes_that_hold_are_remembered_and_no_others(monkeypatch):
+    monkeypatch.setattr(identity, "_CHECKED_MAX", 3)
+    codes = [uscc(body=f"MA{number:06d}") for number in range(10)]
+    for code in (*codes, *codes):
+        assert resolve("organisation", {"uscc": code}) == Resolved(code[8:17], code, individual=False)
+        assert len(identity._CHECKED) <= 3
+    wrong = codes[0][:17] + next(c for c in identity.USCC_ALPHABET if c != codes[0][17])
+    for _ in range(2):
+        assert resolve("organisation", {"uscc": wrong}) == Held("uscc")
+        assert resolve("organisation", {"uscc": PERSON}) == PersonalNumber("uscc")
+    assert not {wrong, PERSON} & identity._CHECKED.keys()
 
 
 def test_the_generators_of_codes_are_right():
