@@ -32,9 +32,8 @@ def note(rows: Rows, partition: Partition, day: int, event: bytes) -> None:
     key = EXPIRY + day_key(day) + partition.expiry_row.to_bytes(_NUMBER_BYTES, "big")
     row: Expiries = rows.get(key) or Expiries()
     row.events.append(event)
-    full = len(row.events) >= EXPIRIES_A_ROW
-    rows.put(key, row, EXPIRY_BYTES, not full)
-    if full:
+    rows.put(key, row, EXPIRY_BYTES, False)  # an open unit has it at hand, and nobody else asks
+    if len(row.events) >= EXPIRIES_A_ROW:
         partition.expiry_row += 1
 
 
