@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from streamer.engine import failpoints
 from streamer.engine.exits import Exit, Refusal
 from streamer.engine.partition_row import PARTITION_KEY, encode_partition_row, origin
-from streamer.engine.unit import Message, Outputs, Unit
+from streamer.engine.unit import Message, Outputs, Unit, raw_message
 
 if TYPE_CHECKING:
     from streamer.engine.lane import Lane
@@ -83,7 +83,7 @@ class CommitSteps:
         following = owned.row.applied + 1
         at = unit.timestamp_ms
         messages = [
-            Message(at, key, origin(following, position) + (payload or b""), ())
+            raw_message(Message, (at, key, origin(following, position) + (payload or b""), ()))
             for position, (key, payload) in enumerate(rows, expected)
         ]
         owned.position = await self.append(

@@ -59,6 +59,7 @@ class Lane:
         self._due = False
         self._abandoned = False
         self.redelivered = runtime.metrics.redelivered.labels(topic)
+        self._target_bytes = runtime.settings.unit_target_bytes
 
     # -- slices
 
@@ -89,11 +90,13 @@ class Lane:
 
     def full(self) -> bool:
         """Whether the open unit must be cut before the next event."""
-        unit = self.unit()
-        limit = self.runtime.settings.unit_target_bytes
+        unit, owned = self.open, self.owned
+        if unit is None:
+            unit = self.unit()
+        limit = self._target_bytes
         if unit.sooner.size + unit.later.size >= limit:
             return True
-        return self.owned is not None and self.owned.rows.grown >= limit
+        return owned is not None and owned.rows.grown >= limit
 
     def cut(self, following: int) -> None:
         """Commits what is open; its last event is the one before ``following``."""

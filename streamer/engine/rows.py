@@ -69,15 +69,19 @@ class Rows:
 
     def get(self, key: bytes) -> object | None:
         """The row, or None."""
-        value = self._cache.get(key)
+        cache = self._cache
+        value = cache.young.get(key)
         if value is not None:
             return value
+        if key in cache.old:
+            return cache.get(key)
         if key in self.dirty:
             return self.dirty[key]
         for frozen in reversed(self._flying):
             if key in frozen.payloads:
                 return self._decoded(key, frozen.payloads[key])
-        return self._decoded(key, self._reader.get(key))
+        raw = self._reader.get(key)
+        return None if raw is None else self._decoded(key, raw)
 
     def put(self, key: bytes, value: object, grow: int, keep: bool = True) -> None:
         """Writes a row. ``grow``: the estimated bytes of the whole row with its key; a unit counts a row once, at its
@@ -92,10 +96,11 @@ class Rows:
         if grow > known:
             self._sizes[key] = grow
             self.grown += grow - known
+        cache = self._cache
         if keep:
-            self._cache.changed(key, value, grow)
-        else:
-            self._cache.forget(key)
+            cache.changed(key, value, grow)
+        elif key in cache.young or key in cache.old:
+            cache.forget(key)
 
     def delete(self, key: bytes) -> None:
         """Removes a row, whether it exists or not."""

@@ -22,6 +22,10 @@ class Message(NamedTuple):
     headers: Headers
 
 
+#: ``raw_message(Message, (timestamp_ms, key, value, headers))``: a message a changelog row, at a third of the cost.
+raw_message: Final[Callable[[type[Message], tuple[int, bytes, bytes, Headers]], Message]] = tuple.__new__
+
+
 #: What a record costs in a batch beyond its key, value and headers.
 RECORD_OVERHEAD_BYTES: Final = 32
 
