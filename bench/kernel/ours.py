@@ -45,11 +45,11 @@ ROW_BYTES: Final = 30
 NAME_BYTES: Final = 21
 
 
-class Amount(msgspec.Struct):
+class Amount(msgspec.Struct, gc=False):
     fine_amount: int
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, gc=False):
     id: str
     source: str
     subject: str

@@ -85,8 +85,18 @@ class Rows:
 
     def put(self, key: bytes, value: object, grow: int, keep: bool = True) -> None:
         """Writes a row. ``grow``: the estimated bytes of the whole row with its key; a unit counts a row once, at its
-        largest. ``keep=False``: it will hardly be read again soon, do not let it push others out of the cache."""
+        largest. ``keep=False``: it will hardly be read again soon, do not let it push others out of the cache; the unit
+        counts it each time."""
         dirty = self.dirty
+        if not keep:
+            if self._sorted and key not in dirty:
+                self._index(key)
+            dirty[key] = value
+            self.grown += grow
+            cache = self._cache
+            if key in cache.young or key in cache.old:
+                cache.forget(key)
+            return
         known = self._sizes.get(key, 0)
         if grow <= known and dirty.get(key) is value:
             return  # the unit has this very object and encodes it when it is cut
@@ -96,11 +106,7 @@ class Rows:
         if grow > known:
             self._sizes[key] = grow
             self.grown += grow - known
-        cache = self._cache
-        if keep:
-            cache.changed(key, value, grow)
-        elif key in cache.young or key in cache.old:
-            cache.forget(key)
+        self._cache.changed(key, value, grow)
 
     def delete(self, key: bytes) -> None:
         """Removes a row, whether it exists or not."""
@@ -130,9 +136,9 @@ class Rows:
     # -- the engine's side
 
     def freeze(self) -> Frozen:
-        """Encodes the open unit's changes; from here on they belong to a unit under way."""
-        encode = self._codec.encode
-        frozen = Frozen({k: None if v is None else encode(k, v) for k, v in self.dirty.items()})
+        """Encodes the open unit's changes, in the order of their keys; from here on they belong to a unit under way."""
+        encode, dirty = self._codec.encode, self.dirty
+        frozen = Frozen({k: None if (v := dirty[k]) is None else encode(k, v) for k in sorted(dirty)})
         frozen._sorted = self._sorted
         self._flying.append(frozen)
         self.dirty = {}
