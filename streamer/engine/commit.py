@@ -8,6 +8,7 @@ redelivery is skipped, the partition row says what is included.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from streamer.engine import failpoints
@@ -22,6 +23,32 @@ if TYPE_CHECKING:
 
 #: An append whose offset the broker did not tell (a resend that it had already).
 UNTOLD = -1
+
+
+class RowMessages(Collection[Message]):
+    """Changelog records of rows, each made when the batch takes it: thousands at a time would all leave the processor's
+    caches before they are freed again. ``following``: the source offset not included; ``expected``: where the first lands."""
+
+    __slots__ = ("_at", "_expected", "_following", "_rows")
+
+    def __init__(
+        self, timestamp_ms: int, following: int, expected: int, rows: Collection[tuple[bytes, bytes | None]]
+    ) -> None:
+        self._at, self._following, self._expected, self._rows = timestamp_ms, following, expected, rows
+
+    def __iter__(self) -> Iterator[Message]:
+        at, following = self._at, self._following
+        for position, (key, payload) in enumerate(self._rows, self._expected):
+            yield raw_message(Message, (at, key, origin(following, position) + (payload or b""), ()))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, message: object) -> bool:
+        return any(message == mine for mine in self)
+
+    def __add__(self, more: list[Message]) -> list[Message]:
+        return [*self, *more]
 
 
 class CommitSteps:
@@ -74,18 +101,15 @@ class CommitSteps:
         row.sequence += 1
         row.outputs = unit.positions
         unit.changes.payloads[PARTITION_KEY] = encode_partition_row(row)
-        await self.append_rows(owned, unit, list(unit.changes.payloads.items()))
+        await self.append_rows(owned, unit, unit.changes.payloads.items())
 
-    async def append_rows(self, owned: OwnedPartition, unit: Unit, rows: list[tuple[bytes, bytes | None]]) -> None:
+    async def append_rows(
+        self, owned: OwnedPartition, unit: Unit, rows: Collection[tuple[bytes, bytes | None]]
+    ) -> None:
         """One record batch of changelog records. Raises Refusal when it is too large, or did not land where it had to."""
         assert self.changelog_topic is not None
         expected = owned.position
-        following = owned.row.applied + 1
-        at = unit.timestamp_ms
-        messages = [
-            raw_message(Message, (at, key, origin(following, position) + (payload or b""), ()))
-            for position, (key, payload) in enumerate(rows, expected)
-        ]
+        messages = RowMessages(unit.timestamp_ms, owned.row.applied + 1, expected, rows)
         owned.position = await self.append(
             self.changelog_topic, owned.number, messages, expected, failpoint="in_changelog"
         )
@@ -98,7 +122,7 @@ class CommitSteps:
         owned.known = owned.booked = True
 
     async def append(
-        self, topic: str, partition: int, messages: list[Message], expected: int, *, failpoint: str | None = None
+        self, topic: str, partition: int, messages: Collection[Message], expected: int, *, failpoint: str | None = None
     ) -> int:
         """Single writer: one batch that must land at ``expected``; the position after it. Raises Refusal otherwise."""
         rt = self.runtime

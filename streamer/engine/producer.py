@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from streamer.engine import failpoints
@@ -22,7 +22,7 @@ class Appender:
         self._turns: dict[tuple[str, int], asyncio.Lock] = {}
 
     async def batch(
-        self, topic: str, partition: int, messages: list[Message], limit_bytes: int, failpoint: str | None = None
+        self, topic: str, partition: int, messages: Collection[Message], limit_bytes: int, failpoint: str | None = None
     ) -> int:
         """One record batch: Kafka appends it whole or not at all. The offset of its first record, or -1 when the broker
         does not tell. Raises Refusal(TOO_LARGE) beyond ``limit_bytes``; nothing is sent then."""
@@ -43,7 +43,7 @@ class Appender:
         for future in sent:
             await future
 
-    def _built(self, topic: str, partition: int, messages: list[Message], limit_bytes: int) -> Any:
+    def _built(self, topic: str, partition: int, messages: Collection[Message], limit_bytes: int) -> Any:
         """A closed batch of all ``messages``. Raises Refusal(TOO_LARGE) where aiokafka takes no more."""
         builder = self._producer.create_batch()
         append = builder._builder.append  # two Python layers less per record
