@@ -396,3 +396,18 @@ async def test_a_process_that_slept_ends_before_it_writes(tmp_path: Path, ends: 
     await asyncio.wait([task])
     assert ends[0] == Exit.PAUSE
     assert bench.rows == []
+
+
+async def test_a_unit_lies_in_the_changelog_in_the_order_of_its_keys(tmp_path: Path) -> None:
+    """The local store takes neighbours one after the other; the partition row comes last, each record with its origin."""
+    bench = Bench(tmp_path)
+    keys = [b"c", b"a", b"b"]
+
+    def each(part: Slice, record: Any) -> None:
+        part.rows.put(keys[record.offset], [record.offset], 10, keep=record.offset > 0)
+
+    bench.handle(bench.slice(3), each)
+    await bench.settle()
+    assert [m.key for m in bench.rows] == [b"a", b"b", b"c", PARTITION_KEY]
+    assert [read_origin(m.value or b"") for m in bench.rows] == [(3, 0), (3, 1), (3, 2), (3, 3)]
+    assert [key for key, _ in bench.owned.stored.scan(b"c", None)] == [b"c"]  # type: ignore[union-attr]

@@ -168,3 +168,18 @@ def test_the_store_keeps_rows_position_and_table_ids(tmp_path: Path) -> None:
     assert other.get(b"a1") == b"other"
     assert other.position() == 9
     store.close()
+
+
+def test_a_unit_counts_a_kept_row_once_and_another_each_time() -> None:
+    rows = Rows(Boxes(), Durable(), Cache(10_000))
+    for _ in range(3):
+        rows.put(b"kept", [1], 50)
+        rows.put(b"once", [1], 7, keep=False)
+    assert rows.grown == 50 + 3 * 7
+
+
+def test_a_row_put_without_keeping_it_replaces_what_the_cache_had() -> None:
+    rows = Rows(Boxes(), Durable(), Cache(10_000))
+    rows.put(b"a", [1], 50)
+    rows.put(b"a", [2], 50, keep=False)
+    assert rows.get(b"a") == [2]
