@@ -43,7 +43,13 @@ def build(role: str, settings: Settings) -> EngineApp:
     known = sources(settings.sources)
     names, domains = [source.id for source in known], open_domains()
     if role == "intake":
-        intake.register(app, sources=known, sealer=Sealer(settings.seal_key()))
+        intake.register(
+            app,
+            sources=known,
+            sealer=Sealer(settings.seal_key()),
+            dossier_group=settings.app_id("dossier"),
+            backfill_max_lag_records=settings.backfill_max_lag_records,
+        )
     elif role == "dossier":
         rulebooks = Rulebooks(settings.require_bootstrap())
         asyncio.run(rulebooks.load())

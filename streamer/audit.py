@@ -20,6 +20,7 @@ from streamer.domain.state import PARTITION, Codec, Counts, Partition
 from streamer.engine.partition_row import ORIGIN_BYTES, PARTITION_KEY, decode_partition_row, is_void
 from streamer.errors import StreamerError
 from streamer.kafka_io import Offsets
+from topics.catalog import inbound_topics
 
 RECORDS: Final = "credit.records"
 DEAD_LETTERS: Final = "credit.dead-letters"
@@ -77,7 +78,7 @@ async def audit(
 ) -> Report:
     """Raises StreamerError when the workers do not reach the barrier in time."""
     opening = opening or Balance()
-    inbound = [f"credit.events.{source}" for source in sources]
+    inbound = inbound_topics(sources)
     deadline = time.monotonic() + timeout_s
     begin, end = await kafka_io.bounds(bootstrap, inbound)
     start = {key: max(offset, opening.inbound.get(_name(key), 0)) for key, offset in begin.items()}

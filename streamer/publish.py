@@ -19,7 +19,7 @@ from streamer import aliases
 from streamer.admin import AdminError, connect
 from streamer.domain.personal import find_citizen_number
 from streamer.rulebook import Source
-from topics.catalog import EVENTS, INBOUND_TYPES
+from topics.catalog import BACKFILL, EVENTS, INBOUND_TYPES
 from topics.envelope import SOURCE_PREFIX, Envelope, NotCloudEvents, NotJson, decode, encode_binary, encode_structured
 from topics.settings import EVENT_MAX_BYTES
 from topics.validation import validate
@@ -66,7 +66,8 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    """Lines → messages. ``source`` and ``alias``: the lines are rows of that source; else they are CloudEvents."""
+    """Lines → messages. ``source`` and ``alias``: the lines are rows of that source; else they are CloudEvents. ``backfill``:
+    they are history, for the sources' other topics."""
 
     def __init__(
         self,
@@ -75,11 +76,13 @@ class Reader:
         source: str | None = None,
         alias: aliases.Alias | None = None,
         binary: bool = False,
+        backfill: bool = False,
     ) -> None:
         self._sources = sources
         self._source = source
         self._alias = alias
         self._encode = encode_binary if binary else encode_structured
+        self._family = BACKFILL if backfill else EVENTS
 
     def read(self, lines: Iterable[bytes]) -> Iterator[tuple[int, Message | BadLine]]:
         """Each line that is not blank, with its number."""
@@ -102,7 +105,7 @@ class Reader:
         value, headers = self._encode(event)
         if len(value) + sum(len(name) + len(text) for name, text in headers) > EVENT_MAX_BYTES:
             return BadLine(number, "oversized", "", f"an event has at most {EVENT_MAX_BYTES} bytes")
-        topic = EVENTS.topic(event.source.removeprefix(SOURCE_PREFIX))
+        topic = self._family.topic(event.source.removeprefix(SOURCE_PREFIX))
         return Message(topic, event.type, event.id.encode(), value, headers)
 
     def _event(self, line: bytes) -> Envelope:

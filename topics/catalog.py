@@ -20,6 +20,7 @@ DEAD_LETTERS: Final = "credit.dead-letters"
 STATUS: Final = "credit.status"
 RULEBOOK: Final = "credit.rulebook"
 EVENTS_PREFIX: Final = "credit.events."
+BACKFILL_PREFIX: Final = "credit.backfill."
 DOSSIER_APP_ID: Final = "credit-dossier"
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")  # a source, a domain, an app: part of a topic's name
@@ -76,6 +77,7 @@ def _load() -> dict[str, Family]:
 
 FAMILIES: Final[Mapping[str, Family]] = _load()
 EVENTS: Final = FAMILIES["credit.events.{source}"]
+BACKFILL: Final = FAMILIES["credit.backfill.{source}"]
 OUTCOMES: Final = FAMILIES["credit.outcomes.{source}"]
 NOTICES: Final = FAMILIES["credit.notices.{source}"]
 ALERTS: Final = FAMILIES["credit.alerts.{domain}"]
@@ -85,10 +87,17 @@ INBOUND_TYPES: Final = frozenset(EVENTS.types)
 
 
 def source_of(topic: str) -> str:
-    """The source of an inbound topic: ``credit.events.tax`` is the topic of ``tax``. Raises ValueError for others."""
-    if not topic.startswith(EVENTS_PREFIX):
-        raise ValueError(f"{topic} is no inbound topic")
-    return topic[len(EVENTS_PREFIX) :]
+    """The source of an inbound topic: ``credit.events.tax`` is a topic of ``tax``. Raises ValueError for others."""
+    for prefix in (EVENTS_PREFIX, BACKFILL_PREFIX):
+        if topic.startswith(prefix):
+            return topic[len(prefix) :]
+    raise ValueError(f"{topic} is no inbound topic")
+
+
+def inbound_topics(sources: Iterable[str]) -> list[str]:
+    """What these sources send to: their topics of events, then of history."""
+    known = list(sources)
+    return [family.topic(source) for family in (EVENTS, BACKFILL) for source in known]
 
 
 def topics(sources: Iterable[str], domains: Iterable[str], app_id: str = DOSSIER_APP_ID) -> list[Topic]:

@@ -21,7 +21,7 @@ from streamer.domain.personal import clear_organisation, contains_name, declared
 from streamer.domain.reasons import REASONS
 from streamer.domain.records import HEADER_CONFIG, HEADER_HASH, HEADER_ORIGIN, Origin, Party, Record, encode_record
 from streamer.domain.sealing import Sealer, dead_letter_aad, record_aad
-from topics.catalog import EVENTS_PREFIX
+from topics.catalog import inbound_topics
 from topics.envelope import (
     SOURCE_PREFIX,
     Envelope,
@@ -135,15 +135,16 @@ class Admission:
     def __init__(self, sources: Iterable[SourceConfig], sealer: Sealer) -> None:
         known = tuple(sources)
         self._sources = {
-            EVENTS_PREFIX + s.id: _Source(s.id, SOURCE_PREFIX + s.id, frozenset(s.types), frozenset(s.domains))
+            topic: _Source(s.id, SOURCE_PREFIX + s.id, frozenset(s.types), frozenset(s.domains))
             for s in known
+            for topic in inbound_topics([s.id])
         }
         self._sealer = sealer
         self.config: Final = config_hash(known)
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """The inbound topics, sorted."""
+        """The inbound topics, of events and of history, sorted."""
         return tuple(sorted(self._sources))
 
     def admit(self, topic: str, partition: int, offset: int, value: bytes | None, headers: Headers) -> Admitted:

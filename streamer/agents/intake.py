@@ -1,4 +1,5 @@
-"""The intake's agent: slices of ``credit.events.*`` through admission; records, dead letters and outcomes out. Stateless.
+"""The intake's agent: slices of ``credit.events.*`` and ``credit.backfill.*`` through admission; records, dead letters and
+outcomes out. Stateless.
 
 Not for: deciding (``streamer.agents.admission``). What it sends again after a crash is byte-identical and carries the same
 item of account, so that the dossier and the audit tell a resend from a second item.
@@ -19,7 +20,7 @@ from streamer.domain.dates import append_time
 from streamer.domain.reasons import REASONS
 from streamer.domain.sealing import Sealer
 from streamer.engine import EngineApp, RecordIn
-from topics.catalog import DEAD_LETTERS, OUTCOMES, RECORDS
+from topics.catalog import BACKFILL, DEAD_LETTERS, OUTCOMES, RECORDS
 
 _log: Final = logging.getLogger(__name__)
 
@@ -117,9 +118,16 @@ class Intake:
 
 
 def register(
-    app: EngineApp, *, sources: Sequence[SourceConfig], sealer: Sealer, metrics: IntakeMetrics | None = None
+    app: EngineApp,
+    *,
+    sources: Sequence[SourceConfig],
+    sealer: Sealer,
+    dossier_group: str,
+    backfill_max_lag_records: int,
+    metrics: IntakeMetrics | None = None,
 ) -> None:
-    """Add the intake's agent to ``app``: it reads every source's inbound topic, committed messages only."""
+    """Add the intake's agent to ``app``: it reads every source's inbound topics, committed messages only. History goes on
+    while the dossier has fewer than ``backfill_max_lag_records`` records before it, and no event waits."""
     admission = Admission(sources, sealer)
     intake = Intake(admission, metrics or IntakeMetrics(app.metrics.registry))
     app.output(RECORDS)
@@ -133,3 +141,9 @@ def register(
             slice_.done()
 
     app.agent(app.slices(*admission.topics, read_committed=True), name="intake")(agent)
+    app.gate(
+        *[BACKFILL.topic(source.id) for source in sources],
+        lag_of=RECORDS,
+        group=dossier_group,
+        max_lag_records=backfill_max_lag_records,
+    )

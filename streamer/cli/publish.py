@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 @click.option("--skip-bad", is_flag=True, help="Send the good lines although there are bad ones.")
 @click.option("--dry-run", is_flag=True, help="Check and send nothing.")
 @click.option("--binary", is_flag=True, help="CloudEvents in binary mode (attributes as headers).")
+@click.option("--backfill", is_flag=True, help="History: it goes in when nothing of today waits.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def publish(file: str, alias: str | None, skip_bad: bool, dry_run: bool, binary: bool, as_json: bool) -> int:
+def publish(
+    file: str, alias: str | None, skip_bad: bool, dry_run: bool, binary: bool, backfill: bool, as_json: bool
+) -> int:
     """Send the events of FILE, one JSON object a line (- for standard input); each to its source's topic.
 
     Every line is checked before the first is sent; with a bad line nothing is. Sent with acks=all, idempotent. Publishing
@@ -37,7 +40,7 @@ def publish(file: str, alias: str | None, skip_bad: bool, dry_run: bool, binary:
     from streamer import publish as work
 
     settings = Settings.from_env()
-    reader = _reader(settings, alias, binary)
+    reader = _reader(settings, alias, binary=binary, backfill=backfill)
     with _lines(file) as lines:
         report = work.check(reader, lines)
         if not dry_run and report.read > report.bad and (skip_bad or not report.bad):
@@ -60,7 +63,7 @@ def _lines(file: str) -> Iterator[BinaryIO]:
         yield opened
 
 
-def _reader(settings: Settings, alias: str | None, binary: bool) -> Reader:
+def _reader(settings: Settings, alias: str | None, *, binary: bool, backfill: bool) -> Reader:
     from streamer.aliases import AliasError, read
     from streamer.publish import Reader
     from streamer.rulebook import RulebookError, sources
@@ -70,10 +73,11 @@ def _reader(settings: Settings, alias: str | None, binary: bool) -> Reader:
     except RulebookError as error:
         raise ConfigurationError(str(error), todo="correct the file that STREAMER_SOURCES names") from error
     if alias is None:
-        return Reader(known, binary=binary)
+        return Reader(known, binary=binary, backfill=backfill)
     source, _, form = alias.partition("/")
     try:
-        return Reader(known, source=source, alias=read(_map(known, source, form)), binary=binary)
+        alias_map = read(_map(known, source, form))
+        return Reader(known, source=source, alias=alias_map, binary=binary, backfill=backfill)
     except AliasError as error:
         raise ConfigurationError(f"the alias map of {alias} is wrong: {error}") from error
 

@@ -14,6 +14,7 @@ from faust.types import TP
 
 from streamer.engine.commit import CommitSteps
 from streamer.engine.exits import Exit, Refusal, fatal
+from streamer.engine.group_lag import GroupLag
 from streamer.engine.health import HealthServer
 from streamer.engine.lane import Lane
 from streamer.engine.metrics import Metrics
@@ -59,6 +60,8 @@ class EngineApp(faust.App):
         #: Source topics whose offsets may have gaps: the consumer's position alone counts there.
         self.sparse_topics: set[str] = set()
         self.outputs: dict[str, bool] = {}
+        #: Source topics that wait while their gate is closed.
+        self.gates: dict[str, GroupLag] = {}
         self.the_table: KeyedTable | None = None
         self.recovery_moved_at = self.runtime.clock()
         self._store: Store | None = None
@@ -115,6 +118,13 @@ class EngineApp(faust.App):
         self.outputs[topic] = self.outputs.get(topic, False) or compacted
         if compacted:
             self.runtime.compacted.add(topic)
+
+    def gate(self, *topics: str, lag_of: str, group: str, max_lag_records: int) -> GroupLag:
+        """Reads source ``topics`` only while ``group``'s lag on the topic ``lag_of`` is below ``max_lag_records``, and
+        no other source topic has a backlog."""
+        gate = GroupLag(self, topic=lag_of, group=group, max_lag_records=max_lag_records)
+        self.gates.update(dict.fromkeys(topics, gate))
+        return gate
 
     @property
     def reads_committed(self) -> bool:
@@ -225,6 +235,8 @@ class EngineApp(faust.App):
 
     async def on_started(self) -> None:
         self.add_future(self._flush_often())
+        for gate in dict.fromkeys(self.gates.values()):
+            self.add_future(gate.run())
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)

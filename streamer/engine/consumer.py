@@ -16,6 +16,7 @@ from mode import Service
 
 from streamer.engine import failpoints
 from streamer.engine.exits import Exit, Refusal, fatal
+from streamer.engine.gate import Turns
 from streamer.engine.lane import Lane
 from streamer.engine.slices import Slice
 from streamer.engine.starts import lane_for
@@ -47,6 +48,7 @@ class SliceConsumer(driver.Consumer):
         self.runtime: Runtime = self.app.runtime
         self._thread.runtime = self.runtime
         self.lanes: dict[TP, Lane] = {}
+        self._turns = Turns()
         self.committed_at = self.runtime.clock()
         self._room = asyncio.Event()
         self._idle = asyncio.Event()
@@ -79,7 +81,8 @@ class SliceConsumer(driver.Consumer):
         self._room.clear()
         lanes, most = self.lanes, self.runtime.settings.slices_in_flight
         active = self._get_active_partitions()
-        wanted = [tp for tp, lane in lanes.items() if lane.queued < most and len(lane.units) < most and tp in active]
+        ready = [tp for tp, lane in lanes.items() if lane.queued < most and len(lane.units) < most and tp in active]
+        wanted = self._turns.choose(lanes, ready, self.app.gates)
         if not wanted:
             await self._wait_for_room()
             return
@@ -104,6 +107,9 @@ class SliceConsumer(driver.Consumer):
         lane = self.lanes[tp]
         part = Slice(lane, fetched.records, fetched.first, fetched.following, fetched.end)
         lane.hand_over(part)
+        gate = self.app.gates.get(tp.topic)
+        if gate is not None:
+            gate.took(len(part.records))
         message = SliceMessage(
             tp.topic, tp.partition, fetched.following - 1, 0.0, 0, None, None, part, None, 0, 0, tp,
             generation_id=self.app.consumer_generation_id,

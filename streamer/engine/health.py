@@ -39,6 +39,8 @@ class HealthServer:
         app = self._app
         app.metrics.ready.set(app.ready)
         app.metrics.assigned.set(len(app.lanes))
+        for topic, gate in app.gates.items():
+            app.metrics.gate_closed.labels(topic).set(gate.closed)
         return web.Response(body=generate_latest(app.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _healthz(self, _: web.Request) -> web.Response:

@@ -48,6 +48,8 @@ class Lane:
         self.handling: Slice | None = None
         #: False once the assignment is gone, or about to.
         self.live = True
+        #: There is more, but a gate holds it back: no stall.
+        self.held = False
         #: The source's log end as last seen.
         self.end = ledger.next
         self.timestamp_ms = 0

@@ -39,6 +39,10 @@ class Metrics:
         )
         self.lost = Counter("streamer_lost_records", "Source records gone before they were applied.", where, registry=r)
         self.commits = Counter("streamer_offset_commits", "Offset commits by result.", ("result",), registry=r)
+        self.gate_closed = Gauge("streamer_gate_closed", "1 while a topic waits at its gate.", ("topic",), registry=r)
+        self.gate_lag = Gauge(
+            "streamer_gate_lag_records", "The lag that decides about gates; NaN: unknown.", ("topic",), registry=r
+        )
         self.waiting = Gauge("streamer_waiting", "1 while a server outside is being waited for.", ("on",), registry=r)
         self.assigned = Gauge("streamer_assigned_partitions", "Source partitions owned.", registry=r)
         self.ready = Gauge("streamer_ready", "1 when partitions are owned and recovered, or none is due.", registry=r)

@@ -59,7 +59,7 @@ class Watchdog:
 
     def _stalled(self, lanes: list[Any], now: float, limit: float) -> str | None:
         for lane in lanes:
-            behind = lane.busy or lane.end > lane.ledger.done
+            behind = lane.busy or (lane.end > lane.ledger.done and not lane.held)
             if not behind:
                 lane.progress_at = now
             elif now - max(lane.progress_at, self._excused_at) > limit:

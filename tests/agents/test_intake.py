@@ -118,6 +118,9 @@ class App:
         assert read_committed
         return topics
 
+    def gate(self, *topics, **options):
+        self.gated = (topics, options)
+
     def agent(self, channel, name):
         return lambda function: self.agents.setdefault(name, (channel, function))
 
@@ -139,9 +142,18 @@ class FakeSlice(Sent):
 
 async def test_the_agent_reads_every_source_and_finishes_each_slice(registry):
     app = App(registry)
-    register(app, sources=SOURCES, sealer=SEALER)
+    register(app, sources=SOURCES, sealer=SEALER, dossier_group="dossier", backfill_max_lag_records=10)
     topics, agent = app.agents["intake"]
-    assert topics == ("credit.events.collector", "credit.events.tax")
+    assert topics == (
+        "credit.backfill.collector",
+        "credit.backfill.tax",
+        "credit.events.collector",
+        "credit.events.tax",
+    )
+    assert app.gated == (
+        ("credit.backfill.tax", "credit.backfill.collector"),
+        {"lag_of": "credit.records", "group": "dossier", "max_lag_records": 10},
+    )
     slices = [FakeSlice(encoded(event()), b"{"), FakeSlice(encoded(event(id="e-2")))]
 
     async def stream():

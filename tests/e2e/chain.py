@@ -19,6 +19,7 @@ from streamer.domain.records import Origin
 from streamer.kafka_io import Message
 from tests.faults.stage import REPOSITORY, Role, Stage
 from tests.faults.waiting import until
+from topics.catalog import inbound_topics
 
 CLOCK: Final = "2026-08-01"
 THROUGH_TIMEOUT_S: Final = 120.0
@@ -72,14 +73,14 @@ class Chain:
     # ------------------------------------------------------------------ in
 
     def publish(self, messages: Iterable[tuple[str, bytes | None, bytes | None, Sequence[tuple[str, bytes]]]], *,
-                partition: int | None = None) -> list[Sent]:  # fmt: skip
-        """(source, key, value, headers) to the topics of the sources, in order; where each lies."""
+                partition: int | None = None, lane: str = "events") -> list[Sent]:  # fmt: skip
+        """(source, key, value, headers) to the sources' topics of this lane, in order; where each lies."""
 
         async def send() -> list[Sent]:
             async with kafka_io.producer(self.stage.bootstrap) as producer:
                 waiting = [
                     await producer.send(
-                        f"credit.events.{source}", value, key=key, headers=list(headers), partition=partition
+                        f"credit.{lane}.{source}", value, key=key, headers=list(headers), partition=partition
                     )
                     for source, key, value, headers in messages
                 ]
@@ -115,8 +116,7 @@ class Chain:
         self.run(self._through())
 
     async def _through(self) -> None:
-        inbound = [f"credit.events.{source}" for source in self.stage.sources]
-        await self._behind("intake", await self._visible_ends(inbound))
+        await self._behind("intake", await self._visible_ends(inbound_topics(self.stage.sources)))
         await self._behind("dossier", await self._visible_ends(["credit.records"]))
         await self._behind("sink", await self._visible_ends(self.sink_topics))
 

@@ -20,7 +20,7 @@ class Scene:
         self.runtime = Runtime(EngineSettings(app_id="a", bootstrap_servers="b", state_dir=tmp_path), Metrics())
         self.runtime.clock = lambda: self.now
         self.lane: Any = SimpleNamespace(
-            busy=False, end=10, ledger=SimpleNamespace(name="t-0", done=10), progress_at=0.0
+            busy=False, held=False, end=10, ledger=SimpleNamespace(name="t-0", done=10), progress_at=0.0
         )
         self.app: Any = SimpleNamespace(
             runtime=self.runtime, lanes={}, unassigned=False, recovery_moved_at=0.0, committed_at=0.0
@@ -59,6 +59,17 @@ def test_waiting_for_a_server_is_no_stall(scene: Scene) -> None:
     assert scene.runtime.waits == []
     assert scene.at(1_029) is None, "when it is back there is time to go on"
     assert scene.at(1_031) is not None
+
+
+def test_what_waits_at_a_gate_is_no_stall_but_what_was_let_in_must_move(scene: Scene) -> None:
+    scene.app.lanes = {0: scene.lane}
+    scene.lane.end, scene.lane.held = 20, True
+    assert scene.at(1_000) is None
+    scene.lane.held = False
+    assert scene.at(1_029) is None, "the time at the gate does not count"
+    assert scene.at(1_031) is not None
+    scene.lane.held = scene.lane.busy = True
+    assert scene.at(1_040) is not None
 
 
 def test_a_silent_kafka_is_no_stall(scene: Scene) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from streamer.engine.settings import EngineSettings
-from topics.catalog import ALERTS, CHANGELOG, EVENTS, FAMILIES, STANDING, source_of, topics
+from topics.catalog import ALERTS, BACKFILL, CHANGELOG, EVENTS, FAMILIES, STANDING, source_of, topics
 from topics.settings import BROKER_MESSAGE_MAX_BYTES, EVENT_MAX_BYTES, SETTINGS
 
 ENGINE: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(EngineSettings)}
@@ -53,7 +53,7 @@ def test_standing_holds_the_bytes_of_any_alert() -> None:
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_the_broker_stamps_everything_but_what_departments_send(family: str) -> None:
     row = SETTINGS[family]
-    assert (row.timestamp == "create") == (family == "credit.events.{source}")
+    assert (row.timestamp == "create") == (FAMILIES[family].direction == "inbound")
     if row.timestamp == "create":  # else an old timestamp would have an acknowledged message deleted before it is read
         assert row.oldest_ms is not None
         assert row.oldest_ms * 2 <= row.retention_ms
@@ -73,24 +73,32 @@ def test_with_three_replicas_two_must_have_a_message() -> None:
 
 
 def test_what_replication_one_does_not_promise_is_said() -> None:
-    for family in ("credit.events.{source}", "credit.records"):
+    for family in ("credit.events.{source}", "credit.backfill.{source}", "credit.records"):
         assert "replication 1" in FAMILIES[family].description
 
 
 def test_the_topics_of_a_deployment() -> None:
     found = topics(["tax", "court"], ["procurement"])
     assert [t.name for t in found] == [
-        "credit-dossier-dossier-changelog", "credit.alerts.procurement", "credit.dead-letters", "credit.events.court",
-        "credit.events.tax", "credit.notices.court", "credit.notices.tax", "credit.outcomes.court",
-        "credit.outcomes.tax", "credit.records", "credit.rulebook", "credit.standing.procurement", "credit.status",
+        "credit-dossier-dossier-changelog", "credit.alerts.procurement", "credit.backfill.court", "credit.backfill.tax",
+        "credit.dead-letters", "credit.events.court", "credit.events.tax", "credit.notices.court",
+        "credit.notices.tax", "credit.outcomes.court", "credit.outcomes.tax", "credit.records", "credit.rulebook",
+        "credit.standing.procurement", "credit.status",
     ]  # fmt: skip
-    assert source_of(EVENTS.topic("tax")) == "tax"
+    assert source_of(EVENTS.topic("tax")) == source_of(BACKFILL.topic("tax")) == "tax"
 
 
 @pytest.mark.parametrize("name", ["", "Tax", "a.b", "税", "a b", "-a", "a" * 65])
 def test_a_name_that_cannot_be_part_of_a_topic_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="source"):
         EVENTS.topic(name)
+
+
+def test_history_is_bound_by_the_same_contract_as_events() -> None:
+    assert (BACKFILL.types, BACKFILL.value, BACKFILL.writers, BACKFILL.readers) == (
+        EVENTS.types, EVENTS.value, EVENTS.writers, EVENTS.readers,
+    )  # fmt: skip
+    assert BACKFILL.settings == EVENTS.settings
 
 
 def test_only_inbound_topics_have_a_source() -> None:

@@ -146,3 +146,8 @@ def test_the_command_sends_nothing_when_a_line_is_bad_unless_asked_to(tmp_path: 
     assert NUMBER not in output
     file.write_bytes(line())
     assert run(kafka, sources, str(file), "--dry-run")[0] == run(kafka, sources, str(file))[0] == 0
+
+
+def test_history_goes_to_the_sources_other_topic() -> None:
+    report = check(Reader(SOURCES, backfill=True), [line(), line(id="another")])
+    assert report.topics == {catalog.BACKFILL.topic(OWN): 2}
