@@ -15,10 +15,13 @@ from streamer.agents.books_metrics import BooksCollector
 from streamer.agents.rulebooks import Rulebooks
 from streamer.domain.sealing import Sealer
 from streamer.engine import EngineApp, EngineSettings, run
+from streamer.engine.orphan import follow
 from streamer.errors import ConfigurationError
 from streamer.rulebook import open_domains, sources
 from streamer.settings import Settings
 
+#: A supervised process waits so long for its state folder: the orphan of a supervisor that was killed ends within that.
+LOCK_WAIT_S: Final = 12.0
 ROLES: Final = ("intake", "dossier", "sink")
 
 
@@ -32,6 +35,7 @@ def engine_settings(settings: Settings, role: str) -> EngineSettings:
         session_timeout_s=settings.session_timeout_s,
         metrics_port=settings.metrics_port,
         accept_loss=settings.accept_loss,
+        lock_wait_s=LOCK_WAIT_S if settings.supervisor_pid else 0.0,
     )
 
 
@@ -71,7 +75,9 @@ def main(argv: list[str]) -> None:
     """Run one role until it is told to stop; exits with the engine's codes."""
     role = argv[0] if argv else ""
     try:
-        app = build(role, Settings.from_env())
+        settings = Settings.from_env()
+        follow(settings.supervisor_pid)
+        app = build(role, settings)
     except ConfigurationError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)

@@ -17,6 +17,7 @@ from streamer.errors import ConfigurationError
 
 SEAL_KEY_BYTES: Final = 32
 MAX_PARTITIONS: Final = 1024
+MAX_PID: Final = 2**31
 DEFAULT_HOME: Final = ".streamer"
 #: Records before the dossier from which on history waits. A record of today then waits for some two seconds of one
 #: dossier's work at the most; fewer, and history would come in fits, for the dossier commits its offsets each second.
@@ -43,6 +44,7 @@ class Settings:
     metrics_port: int
     session_timeout_s: float
     accept_loss: bool
+    supervisor_pid: int
     backfill_max_lag_records: int
     environment: Mapping[str, str]
 
@@ -63,6 +65,7 @@ class Settings:
             metrics_port=_integer(env, "STREAMER_METRICS_PORT", 0, 0, 65_535),
             session_timeout_s=_integer(env, "STREAMER_SESSION_TIMEOUT_S", 10, 6, 300),
             accept_loss=env.get("STREAMER_ACCEPT_LOSS") == "1",
+            supervisor_pid=_integer(env, "STREAMER_SUPERVISOR_PID", 0, 0, MAX_PID),
             backfill_max_lag_records=_integer(
                 env, "STREAMER_BACKFILL_MAX_LAG", BACKFILL_MAX_LAG_RECORDS, 1, 1_000_000_000
             ),

@@ -51,6 +51,8 @@ class EngineSettings:
     revoke_timeout_s: float = 20.0
     #: From SIGTERM to the end of the process; orchestrators kill after 10.
     stop_timeout_s: float = 8.0
+    #: How long another holder of the state folder may take to end.
+    lock_wait_s: float = 0.0
     lag_poll_s: float = 2.0
     flush_interval_s: float = 5.0
 

@@ -42,7 +42,7 @@ def run(app: EngineApp) -> NoReturn:
     )
     try:
         failpoints.arm(os.environ)
-        FolderLock(app.settings.state_dir).take()
+        FolderLock(app.settings.state_dir).take(app.settings.lock_wait_s)
     except ValueError as exc:
         fatal(Exit.CONFIG, str(exc))
     except Refusal as exc:
