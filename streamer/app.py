@@ -35,6 +35,7 @@ def engine_settings(settings: Settings, role: str) -> EngineSettings:
         session_timeout_s=settings.session_timeout_s,
         metrics_port=settings.metrics_port,
         accept_loss=settings.accept_loss,
+        memory_budget_bytes=settings.memory_mb << 20,
         lock_wait_s=LOCK_WAIT_S if settings.supervisor_pid else 0.0,
     )
 

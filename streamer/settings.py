@@ -17,6 +17,9 @@ from streamer.errors import ConfigurationError
 
 SEAL_KEY_BYTES: Final = 32
 MAX_PARTITIONS: Final = 1024
+#: A role's process has about 100 MiB before it does anything; more keeps more of the state at hand.
+MEMORY_MB: Final = 512
+MAX_MEMORY_MB: Final = 1 << 20
 MAX_PID: Final = 2**31
 DEFAULT_HOME: Final = ".streamer"
 #: Records before the dossier from which on history waits. A record of today then waits for some two seconds of one
@@ -44,6 +47,7 @@ class Settings:
     metrics_port: int
     session_timeout_s: float
     accept_loss: bool
+    memory_mb: int
     supervisor_pid: int
     backfill_max_lag_records: int
     environment: Mapping[str, str]
@@ -65,6 +69,7 @@ class Settings:
             metrics_port=_integer(env, "STREAMER_METRICS_PORT", 0, 0, 65_535),
             session_timeout_s=_integer(env, "STREAMER_SESSION_TIMEOUT_S", 10, 6, 300),
             accept_loss=env.get("STREAMER_ACCEPT_LOSS") == "1",
+            memory_mb=_integer(env, "STREAMER_MEMORY_MB", MEMORY_MB, 1, MAX_MEMORY_MB),
             supervisor_pid=_integer(env, "STREAMER_SUPERVISOR_PID", 0, 0, MAX_PID),
             backfill_max_lag_records=_integer(
                 env, "STREAMER_BACKFILL_MAX_LAG", BACKFILL_MAX_LAG_RECORDS, 1, 1_000_000_000

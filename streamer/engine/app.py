@@ -17,6 +17,7 @@ from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.group_lag import GroupLag
 from streamer.engine.health import HealthServer
 from streamer.engine.lane import Lane
+from streamer.engine.memory import KEY_BYTES, resident_bytes, shares
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition import OwnedPartition
 from streamer.engine.preflight import check_changelog, check_topics, compacted, topic_settings, wait_for_kafka
@@ -146,6 +147,18 @@ class EngineApp(faust.App):
         consumer = self._consumer
         return {} if consumer is None else getattr(consumer, "lanes", {})
 
+    def memory(self) -> dict[str, int]:
+        """Bytes by part: what the parts with a bound hold, and the whole process."""
+        lanes = list(self.lanes.values())
+        held = {
+            "rows": sum(lane.owned.rows.held_bytes for lane in lanes if lane.owned is not None),
+            "in_flight": sum(lane.held_bytes for lane in lanes),
+            "fetched": 0 if self._consumer is None else self._consumer._thread.buffered_bytes(),
+            "keys": len(self.runtime._remembered) * KEY_BYTES,
+            "process": resident_bytes(),
+        }
+        return held if self._store is None else held | self._store.held_bytes()
+
     @property
     def committed_at(self) -> float:
         return float(self._consumer.committed_at)
@@ -153,7 +166,10 @@ class EngineApp(faust.App):
     @property
     def store(self) -> Store:
         if self._store is None:
-            self._store = Store(self.settings.state_dir)
+            memory = self.runtime.memory
+            self._store = Store(
+                self.settings.state_dir, blocks_bytes=memory.blocks_bytes, memtables_bytes=memory.memtables_bytes
+            )
         return self._store
 
     @staticmethod
@@ -210,6 +226,9 @@ class EngineApp(faust.App):
         await self._health.start()
         found = await wait_for_kafka(self.runtime)
         check_topics(found, self._required(found))
+        memory = self.runtime.memory = shares(self.settings, sum(found[topic] for topic in self.sources))
+        for part, bound in memory.bounds().items():
+            self.metrics.memory_bound.labels(part).set(bound)
         table = self.the_table
         known = await topic_settings(
             self.settings.bootstrap_servers, self.sources if table is None else {*self.sources, table.changelog_name}

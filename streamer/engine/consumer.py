@@ -18,6 +18,7 @@ from streamer.engine import failpoints
 from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.gate import Turns
 from streamer.engine.lane import Lane
+from streamer.engine.memory import InFlight
 from streamer.engine.slices import Slice
 from streamer.engine.starts import lane_for
 from streamer.engine.thread import SliceThread
@@ -49,6 +50,7 @@ class SliceConsumer(driver.Consumer):
         self._thread.runtime = self.runtime
         self.lanes: dict[TP, Lane] = {}
         self._turns = Turns()
+        self._in_flight = InFlight()
         self.committed_at = self.runtime.clock()
         self._room = asyncio.Event()
         self._idle = asyncio.Event()
@@ -83,14 +85,16 @@ class SliceConsumer(driver.Consumer):
         active = self._get_active_partitions()
         ready = [tp for tp, lane in lanes.items() if lane.queued < most and len(lane.units) < most and tp in active]
         wanted = self._turns.choose(lanes, ready, self.app.gates)
-        if not wanted:
+        room = self._room_for(lanes)
+        if not wanted or not room:
             await self._wait_for_room()
             return
+        wanted.sort(key=lambda tp: lanes[tp].queued + len(lanes[tp].units))  # where room is short, all get some
         busy = any(lane.busy for lane in lanes.values())
         self._idle.clear()
         try:
             fetched = await self._thread.call_thread(
-                self._thread.slices, wanted, _FETCH_BUSY_S if busy else _FETCH_IDLE_S
+                self._thread.slices, wanted, _FETCH_BUSY_S if busy else _FETCH_IDLE_S, room
             )
         finally:
             self._idle.set()
@@ -106,7 +110,7 @@ class SliceConsumer(driver.Consumer):
     async def _hand_over(self, tp: TP, fetched: Fetched) -> None:
         lane = self.lanes[tp]
         part = Slice(lane, fetched.records, fetched.first, fetched.following, fetched.end)
-        lane.hand_over(part)
+        self._in_flight.saw(len(part.records), lane.hand_over(part))
         gate = self.app.gates.get(tp.topic)
         if gate is not None:
             gate.took(len(part.records))
@@ -115,6 +119,15 @@ class SliceConsumer(driver.Consumer):
             generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
         await self.callback(message)
+
+    def _room_for(self, lanes: dict[TP, Lane]) -> int:
+        """How many records may be handed over; when none, what is open is sent on its way."""
+        claimed = sum([lane.claimed_bytes for lane in lanes.values()])
+        room = self._in_flight.room(claimed, self.runtime.memory.in_flight_bytes)
+        if not room:
+            for lane in lanes.values():
+                lane.relieve()
+        return min(room, self.runtime.settings.max_poll_records)
 
     async def _wait_for_room(self) -> None:
         try:

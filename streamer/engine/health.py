@@ -39,6 +39,8 @@ class HealthServer:
         app = self._app
         app.metrics.ready.set(app.ready)
         app.metrics.assigned.set(len(app.lanes))
+        for part, held in app.memory().items():
+            app.metrics.memory.labels(part).set(held)
         for topic, gate in app.gates.items():
             app.metrics.gate_closed.labels(topic).set(gate.closed)
         return web.Response(body=generate_latest(app.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from streamer.engine.exits import Exit, Refusal, fatal
+from streamer.engine.memory import UNIT_FACTOR, records_bytes
 from streamer.engine.unit import Headers, Message, Step, Unit
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class Lane:
         self.units: deque[Unit] = deque()
         #: Slices handed over and not yet handled.
         self.queued = 0
+        #: Slices not yet durable: where each ends, what its records cost.
+        self._slices: deque[tuple[int, int]] = deque()
+        self._slices_bytes = 0
+        #: Of these, what each that waits for the agent costs, in order.
+        self._waiting: deque[int] = deque()
         self.handling: Slice | None = None
         #: False once the assignment is gone, or about to.
         self.live = True
@@ -66,17 +72,37 @@ class Lane:
     # -- slices
 
     @property
+    def held_bytes(self) -> int:
+        """What is in memory of records handed over and not yet durable, estimated."""
+        held = self._slices_bytes + sum([unit.held_bytes for unit in self.units])
+        return held if self.open is None else held + self._cost(self.open)
+
+    @property
+    def claimed_bytes(self) -> int:
+        """The same with what will come of records that wait for the agent: about as much again."""
+        return self.held_bytes + sum(self._waiting)
+
+    def _cost(self, unit: Unit) -> int:
+        grown = 0 if self.owned is None else self.owned.rows.grown
+        return UNIT_FACTOR * (grown + unit.sooner.size + unit.later.size)
+
+    @property
     def busy(self) -> bool:
         return bool(self.queued or self.units or self.open)
 
-    def hand_over(self, part: Slice) -> None:
-        """A fetched slice goes to the agent. Ends the process when it does not follow the one before."""
+    def hand_over(self, part: Slice) -> int:
+        """A fetched slice goes to the agent; what it costs. Ends the process when it does not follow the one before."""
         try:
             self.ledger.hand_over(part.first, part.following, len(part.records))
         except Refusal as exc:
             fatal(Exit.GAP, "hand-over", exc)
         self.queued += 1
+        cost = records_bytes(part.records)
+        self._slices.append((part.following, cost))
+        self._slices_bytes += cost
+        self._waiting.append(cost)
         self.end = max(self.end, part.end)
+        return cost
 
     def begin(self, part: Slice) -> bool:
         """The handler starts on a slice; False: it is of a gone assignment."""
@@ -85,10 +111,14 @@ class Lane:
         if self.handling is not None and self.handling is not part:
             fatal(Exit.HANDLER, f"{self.ledger.name}: a slice was begun before done() of the one before")
         self.handling = part
-        if self.owned is not None:
-            self.owned.rows.turn()
+        self.turn()
         self.unit()
         return True
+
+    def turn(self) -> None:
+        """Between two events: rows that were not used lately may be forgotten."""
+        if self.owned is not None:
+            self.owned.rows.turn()
 
     def full(self) -> bool:
         """Whether the open unit must be cut before the next event."""
@@ -113,6 +143,7 @@ class Lane:
             fatal(Exit.HANDLER, f"{self.ledger.name}: done() of a slice that was not begun")
         self.handling = None
         self.queued -= 1
+        self._waiting.popleft()
         unit = self.unit()
         unit.following = part.following
         if unit.steps:
@@ -187,6 +218,11 @@ class Lane:
             else:
                 self._arm(wait)
 
+    def relieve(self) -> None:
+        """Memory is short: what is open and whole goes on its way without waiting for more."""
+        if self.open is not None and self.live and not self.queued and self.open.following > self.open.first:
+            self.commit("memory")
+
     def commit(self, why: str) -> None:
         """Sends the open unit on its way."""
         unit, owned = self.open, self.owned
@@ -195,6 +231,7 @@ class Lane:
         self.open = None
         self._disarm()
         unit.timestamp_ms = self.timestamp_ms
+        unit.held_bytes = self._cost(unit)
         if owned is not None and (owned.rows.dirty or unit.following > self.floor or not owned.booked):
             self.runtime.metrics.unit_bytes.observe(owned.rows.grown)
             unit.changes = owned.rows.freeze()
@@ -212,6 +249,8 @@ class Lane:
             raise Refusal(Exit.GAP, f"{self.ledger.name}: the unit [{unit.first}, {unit.following}) overtook another")
         self.units.popleft()
         self.ledger.finish(unit.first, unit.following)
+        while self._slices and self._slices[0][0] <= unit.following:
+            self._slices_bytes -= self._slices.popleft()[1]
         self._measure(unit)
         self.progress_at = self.runtime.clock()
 

@@ -39,6 +39,8 @@ class Metrics:
         )
         self.lost = Counter("streamer_lost_records", "Source records gone before they were applied.", where, registry=r)
         self.commits = Counter("streamer_offset_commits", "Offset commits by result.", ("result",), registry=r)
+        self.memory = Gauge("streamer_memory_bytes", "Memory by part; process: all of it.", ("part",), registry=r)
+        self.memory_bound = Gauge("streamer_memory_bound_bytes", "What each part may hold.", ("part",), registry=r)
         self.gate_closed = Gauge("streamer_gate_closed", "1 while a topic waits at its gate.", ("topic",), registry=r)
         self.gate_lag = Gauge(
             "streamer_gate_lag_records", "The lag that decides about gates; NaN: unknown.", ("topic",), registry=r

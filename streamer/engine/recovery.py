@@ -73,7 +73,7 @@ class BulkRecovery(Recovery):
         began = runtime.clock()
         async with reader(runtime.settings.bootstrap_servers) as consumer:
             replays = await self._read(consumer, tps)
-            share = runtime.settings.cache_max_bytes // max(1, len(tps))
+            share = runtime.memory.rows_bytes // max(1, len(tps))
             for tp, replay in replays.items():
                 table = self.tp_to_table[TP(*tp)]
                 table.own(tp.partition, replay.position, share)

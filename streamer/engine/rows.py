@@ -147,8 +147,13 @@ class Rows:
         self.grown = 0
         return frozen
 
+    @property
+    def held_bytes(self) -> int:
+        """What the cached rows cost, estimated."""
+        return self._cache.held_bytes
+
     def turn(self) -> None:
-        """Between slices: lets the cache forget what has not been used lately."""
+        """Between events: lets the cache forget what has not been used lately."""
         self._cache.turn()
 
     def landed(self, frozen: Frozen) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from streamer.engine.exits import Exit, Refusal, fatal
+from streamer.engine.memory import shares
 from streamer.engine.metrics import Metrics
 from streamer.engine.settings import EngineSettings
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from streamer.engine.commit import CommitSteps
     from streamer.engine.producer import Appender
 
-#: Partitions remembered by (topic, key); a look-up saves 3 to 8 µs.
-MAX_REMEMBERED_PARTITIONS: Final = 200_000
 #: Kafka counts as answering if something came back within this time.
 KAFKA_SILENT_S: Final = 5.0
 
@@ -29,6 +28,8 @@ class Runtime:
     def __init__(self, settings: EngineSettings, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
+        #: What each part may hold; once the source topics are known, for their number of partitions.
+        self.memory = shares(settings, 1)
         self.clock: Callable[[], float] = time.monotonic
         self.steps: CommitSteps | None = None
         self.appender: Appender | None = None
@@ -44,6 +45,7 @@ class Runtime:
         self.guarding = False
         self.stopping = False
         self._waiting: dict[str, float] = {}
+        #: Partitions by (topic, key); a look-up saves 3 to 8 µs.
         self._remembered: dict[tuple[str, bytes], int] = {}
 
     # -- partitions of outputs
@@ -53,7 +55,7 @@ class Runtime:
         where = (topic, key)
         partition = self._remembered.get(where)
         if partition is None:
-            if len(self._remembered) >= MAX_REMEMBERED_PARTITIONS:
+            if len(self._remembered) >= self.memory.keys:
                 self._remembered.clear()
             assert self.appender is not None
             partition = self._remembered[where] = self.appender.partition_for(topic, key)

@@ -37,8 +37,11 @@ class EngineSettings:
     #: Slices of one partition in flight: the next is computed while one is being committed.
     slices_in_flight: int = 2
 
-    cache_max_bytes: int = 64 * MIB
-    fetch_max_bytes: int = 1 * MIB
+    #: Resident memory of the process, shared out by ``memory``.
+    memory_budget_bytes: int = 512 * MIB
+    #: Decoded rows, and one partition's answer of a fetch; 0: their share of the budget.
+    cache_max_bytes: int = 0
+    fetch_max_bytes: int = 0
     max_poll_records: int = 20_000
     #: One output batch; below the default max.message.bytes of 1 MiB.
     output_batch_bytes: int = 900_000

@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from streamer.engine.rows import Rows
 from streamer.engine.unit import Headers, Step
 
 if TYPE_CHECKING:
     from streamer.engine.lane import Lane
+
+
+#: Every 64 events the cache is looked at, so that it is not above its bound by more than they touch.
+_TURN_MASK: Final = 63
 
 
 class RecordIn(Protocol):
@@ -55,7 +59,7 @@ class Slice:
         lane = self._lane
         if not lane.begin(self):
             return
-        floor, full = lane.floor, lane.full
+        floor, full, turn = lane.floor, lane.full, lane.turn
         for record in self.records:
             offset = record.offset
             if offset < floor:
@@ -63,6 +67,8 @@ class Slice:
                 continue
             if full():
                 lane.cut(offset)
+            if not offset & _TURN_MASK:
+                turn()
             lane.timestamp_ms = record.timestamp
             yield record
 

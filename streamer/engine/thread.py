@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
@@ -58,7 +59,8 @@ class SliceThread(driver.AIOKafkaConsumerThread):
             auto_offset_reset="none",
             max_poll_records=settings.max_poll_records,
             max_poll_interval_ms=24 * 3600 * 1000,  # a sink may wait for its server for hours; the watchdog judges
-            max_partition_fetch_bytes=settings.fetch_max_bytes,
+            max_partition_fetch_bytes=self.runtime.memory.fetch_partition_bytes,
+            fetch_max_bytes=self.runtime.memory.fetch_bytes,
             fetch_max_wait_ms=500,
             request_timeout_ms=30_000,
             check_crcs=True,
@@ -110,12 +112,18 @@ class SliceThread(driver.AIOKafkaConsumerThread):
             consumer.seek(TopicPartition(*tp), offset)
         consumer.pause(*[TopicPartition(*tp) for tp in others])
 
-    async def slices(self, tps: Iterable[TP], timeout_s: float) -> dict[TopicPartition, Fetched]:
-        """A fetch of exactly these partitions; nothing while the flow is stopped."""
+    async def slices(self, tps: Iterable[TP], timeout_s: float, most: int) -> dict[TopicPartition, Fetched]:
+        """A fetch of exactly these partitions, ``most`` records; nothing while the flow is stopped."""
         if not self.consumer.flow_active:
             return {}
         wanted = [TopicPartition(*tp) for tp in tps]
-        return await fetch(self._ensure_consumer(), wanted, timeout_s, self.runtime.settings.max_poll_records)
+        return await fetch(self._ensure_consumer(), wanted, timeout_s, most)
+
+    def buffered_bytes(self) -> int:
+        """Answers that wait to be handed over, by their count and greatest size."""
+        fetcher = getattr(self._consumer, "_fetcher", None)
+        answers = [] if fetcher is None else [a for a in list(fetcher._records.values()) if isinstance(a, FetchResult)]
+        return len(answers) * self.runtime.memory.fetch_partition_bytes
 
     async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
         """Log ends, from the broker."""

@@ -65,6 +65,7 @@ class Unit:
         "changes",
         "first",
         "following",
+        "held_bytes",
         "later",
         "positions",
         "sooner",
@@ -88,6 +89,8 @@ class Unit:
         #: Compacted output topic → next position, after this unit's outputs.
         self.positions: dict[str, int] = {}
         self.timestamp_ms = 0
+        #: What its rows and outputs cost while it is under way, estimated.
+        self.held_bytes = 0
         #: Set when its outputs are acknowledged: the next unit's may follow.
         self.told = asyncio.Event()
         self.task: asyncio.Task[None] | None = None

@@ -15,6 +15,7 @@ from streamer.engine.commit import CommitSteps
 from streamer.engine.exits import Exit, Refusal
 from streamer.engine.lane import Lane
 from streamer.engine.ledger import Ledger
+from streamer.engine.memory import UNIT_FACTOR, records_bytes
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition import OwnedPartition
 from streamer.engine.partition_row import PARTITION_KEY, decode_partition_row, read_origin
@@ -411,3 +412,34 @@ async def test_a_unit_lies_in_the_changelog_in_the_order_of_its_keys(tmp_path: P
     assert [m.key for m in bench.rows] == [b"a", b"b", b"c", PARTITION_KEY]
     assert [read_origin(m.value or b"") for m in bench.rows] == [(3, 0), (3, 1), (3, 2), (3, 3)]
     assert [key for key, _ in bench.owned.stored.scan(b"c", None)] == [b"c"]  # type: ignore[union-attr]
+
+
+async def test_what_a_lane_holds_is_counted_from_the_hand_over_until_it_is_durable(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    lane = bench.lane
+    first, second = bench.slice(3, end=10), bench.slice(2, end=10)
+    waiting = records_bytes(first.records) + records_bytes(second.records)
+    assert (lane.held_bytes, lane.claimed_bytes) == (waiting, 2 * waiting)
+    bench.handle(first)
+    assert lane.held_bytes == waiting + UNIT_FACTOR * 3 * ROW_BYTES
+    assert lane.claimed_bytes == lane.held_bytes + records_bytes(second.records)
+    bench.handle(second)
+    assert lane.claimed_bytes == lane.held_bytes
+    bench.appends.gate.clear()
+    lane.relieve()
+    await bench.settle()
+    assert lane.open is None, "memory is short: a backlog does not wait for more"
+    assert lane.held_bytes == waiting + UNIT_FACTOR * 5 * ROW_BYTES
+    bench.appends.gate.set()
+    await bench.settle()
+    assert (lane.held_bytes, lane.claimed_bytes, lane.ledger.done) == (0, 0, 5)
+
+
+async def test_a_slice_that_is_being_handled_is_never_cut_for_want_of_memory(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.handle(bench.slice(3, end=10))
+    for record in (second := bench.slice(2, end=10)).fresh():
+        second.rows.put(b"r%d" % record.offset, [record.offset], ROW_BYTES)
+        bench.lane.relieve()
+    assert not bench.lane.units, "its rows would be durable without its offsets"
+    assert bench.lane.open is not None

@@ -152,11 +152,12 @@ class ToyConfig:
     partitions: int = 4
     instance: str = ""
     slow_ms: float = 0.0
-    fetch: int = 1 << 20
+    fetch: int = 0
     unit_target: int = 1 << 20
     unit_age: float = 0.5
     unit_gap: float = 0.015
-    cache: int = 64 << 20
+    cache: int = 0
+    memory: int = 512 << 20
     poll: int = 20_000
     session: float = 10.0
     commit: float = 1.0
@@ -191,6 +192,7 @@ def settings(config: ToyConfig) -> EngineSettings:
         unit_max_age_s=config.unit_age,
         unit_min_gap_s=config.unit_gap,
         cache_max_bytes=config.cache,
+        memory_budget_bytes=config.memory,
         commit_interval_s=config.commit,
         accept_loss=bool(config.accept_loss),
         log_level=os.environ.get("TOY_LOG", "WARNING"),

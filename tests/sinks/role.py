@@ -12,6 +12,7 @@ from streamer.engine import EngineApp, EngineSettings, run
 GROUP: Final = "test-sink"
 SOURCES: Final = ("tax", "finance")
 DOMAINS: Final = ("procurement",)
+MEMORY_BYTES: Final = 192 << 20
 
 
 def main(bootstrap: str, dsn: str, folder: str) -> None:
@@ -22,6 +23,7 @@ def main(bootstrap: str, dsn: str, folder: str) -> None:
             state_dir=Path(folder),
             instance_id="sink-0",  # so that a restart takes its partitions over at once
             session_timeout_s=6,
+            memory_budget_bytes=MEMORY_BYTES,
         )
     )
     register(app, dsn=dsn, sources=SOURCES, domains=DOMAINS)

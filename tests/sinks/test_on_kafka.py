@@ -23,6 +23,8 @@ ITEMS = 6_000
 ALERTS = 500
 PARTITIONS = 2
 LIMIT_S = 120
+LATE = 10_000
+HELD_UP_LOOKS = 10
 
 
 class Role:
@@ -45,6 +47,18 @@ class Role:
         port = (self._folder / "http.port").read_text().strip()
         async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as answer:
             return dict(await answer.json()) | {"status": answer.status}
+
+    async def in_flight(self) -> tuple[float, float]:
+        """What the role holds of records that are not durable yet, and the bound."""
+        port = (self._folder / "http.port").read_text().strip()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{port}/metrics") as answer,
+        ):
+            lines = (await answer.text()).splitlines()
+        names = ('streamer_memory_bytes{part="in_flight"} ', 'streamer_memory_bound_bytes{part="in_flight"} ')
+        held, bound = (next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(n)) for n in names)
+        return held, bound
 
 
 @pytest.fixture
@@ -124,13 +138,22 @@ async def test_killed_and_without_postgres_in_the_middle_every_row_is_there_once
     await role.kill()
     await role.start()
     await postgres.crash()
-    await send(servers.bootstrap_servers, (samples.record(id_=f"late{n}") for n in range(1000)))
+    await send(servers.bootstrap_servers, (samples.record(id_=f"late{n}") for n in range(LATE)))
     await until(waits)
     assert (await role.asked("/readyz"))["status"] == 200
+
+    async def held_up() -> bool:
+        looks.append(await role.in_flight())
+        return len(looks) > HELD_UP_LOOKS and len(set(looks[-HELD_UP_LOOKS:])) == 1
+
+    looks: list[tuple[float, float]] = []
+    await until(held_up)
+    held, bound = looks[-1]
+    assert 0 < held <= bound, "what waits for Postgres stays within its share; the rest waits in Kafka"
     await postgres.start()
     await until(through)
 
-    assert await counted(dsn, records) == ITEMS + 1000
+    assert await counted(dsn, records) == ITEMS + LATE
     assert await counted(dsn, "SELECT count(*) FROM enterprise.alert_history") == 2 * ALERTS + ALERTS // 2
     assert await counted(dsn, "SELECT count(*) FROM enterprise.alert") == ALERTS
     assert await counted(dsn, "SELECT count(*) FROM enterprise.open_alerts WHERE revision = 2") == ALERTS // 2

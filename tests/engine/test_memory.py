@@ -1,0 +1,95 @@
+"""A budget is shared out whole, refused when it is too small, and what is counted is what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from streamer.engine import memory
+from streamer.engine.cache import Cache
+from streamer.engine.exits import Exit, Refusal
+from streamer.engine.memory import MIB, InFlight, needed_bytes, records_bytes, resident_bytes, shares
+from streamer.engine.metrics import Metrics
+from streamer.engine.runtime import Runtime
+from streamer.engine.settings import EngineSettings
+from streamer.engine.store import Store
+
+
+class Rec(NamedTuple):
+    value: bytes | None
+
+
+def settings(budget_mib: float) -> EngineSettings:
+    return EngineSettings(
+        app_id="a", bootstrap_servers="b", state_dir=Path("c"), memory_budget_bytes=int(budget_mib * MIB)
+    )
+
+
+def test_the_shares_are_the_whole() -> None:
+    parts = [value for name, value in vars(memory).items() if name.endswith("_SHARE")]
+    assert len(parts) == 7
+    assert sum(parts) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("partitions", [1, 4, 64, 1024])
+def test_what_the_parts_may_hold_stays_within_the_budget(partitions: int) -> None:
+    budget = needed_bytes(partitions, 3 * MIB) / MIB + 100
+    found = shares(settings(budget), partitions)
+    assert sum(found.bounds().values()) + memory.PROGRAM_BYTES < budget * MIB
+    assert partitions * found.fetch_partition_bytes <= found.fetch_bytes
+    assert found.fetch_partition_bytes >= memory.FETCH_PARTITION_LEAST_BYTES
+    assert found.rows_bytes // partitions >= memory.ROWS_PARTITION_LEAST_BYTES
+
+
+@pytest.mark.parametrize("partitions", [1, 4, 64, 1024])
+def test_a_budget_that_is_too_small_is_refused_with_the_figures(partitions: int) -> None:
+    needed = -(-needed_bytes(partitions, 3 * MIB) // MIB)
+    shares(settings(needed), partitions)
+    with pytest.raises(Refusal, match=f"{needed - 1} MiB is too small for {partitions} .* at least {needed} MiB") as no:
+        shares(settings(needed - 1), partitions)
+    assert no.value.code is Exit.CONFIG
+
+
+def test_room_is_what_the_average_record_leaves_and_never_less_than_one() -> None:
+    flight = InFlight()
+    for _ in range(100):
+        flight.saw(100, 100_000)
+    assert 499 <= flight.room(0, 1_000_000) <= 500, "a record costs as much again when it is handled"
+    assert flight.room(999_999, 1_000_000) == 1
+    assert flight.room(1_000_000, 1_000_000) == 0
+    flight.saw(0, 0)
+    assert records_bytes([Rec(b"x" * 100), Rec(None)]) == 2 * memory.RECORD_BYTES + 200
+
+
+def test_remembered_partitions_are_bounded(tmp_path: Path) -> None:
+    runtime = Runtime(settings(200), Metrics())
+    runtime.appender = type("Appender", (), {"partition_for": staticmethod(lambda _topic, key: len(key))})()
+    most = runtime.memory.keys
+    for number in range(2 * most + 10):
+        assert runtime.partition_for("t", b"%d" % number) == len(b"%d" % number)
+    assert len(runtime._remembered) <= most
+
+
+def test_the_cache_counts_both_of_its_generations() -> None:
+    cache = Cache(100_000)
+    for number in range(1_000):
+        cache.loaded(b"%d" % number, object(), 50)
+        cache.turn()
+    assert 50_000 < cache.held_bytes <= 101_000
+    assert len(cache.young.keys() | cache.old.keys()) * (50 * 6 + 400) <= 101_000
+
+
+def test_the_store_tells_what_it_holds(tmp_path: Path) -> None:
+    store = Store(tmp_path, blocks_bytes=1 * MIB, memtables_bytes=2 * MIB)
+    part = store.partition(0, 0)
+    for number in range(200):
+        part.write({b"k%d-%d" % (number, i): b"v" * 1_000 for i in range(100)}, number)
+    held = store.held_bytes()
+    assert 0 < held["memtables"] <= 4 * MIB, "20 MB were written"
+    store.close()
+
+
+def test_this_process_is_resident() -> None:
+    assert resident_bytes() > 10 * MIB
