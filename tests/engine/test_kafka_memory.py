@@ -103,7 +103,7 @@ async def test_a_broker_that_stops_answering_holds_everything_up_and_nothing_is_
     try:
         await workshop.create()
         await workshop.publish(events(EVENTS // 2, seed=1))
-        process = workshop.spawn(memory=BUDGET, session=30.0)
+        process = workshop.spawn(memory=BUDGET, session=30.0, slow_ms=100.0, poll=500)  # so that plenty is left
         await workshop.until_applied(1_000, process)
         gauges, before = Gauges(workshop), list[float]()
         os.kill(broker, signal.SIGSTOP)
