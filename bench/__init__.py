@@ -1,1 +1,4 @@
-"""Measurements beside others that do the same work. Not for: the product, which never imports this."""
+"""The benchmark: the engine next to its peers and to plain loops, in one run. Not for: production, and not in the wheel.
+
+``python -m bench`` measures, writes results.json, docs/performance.md and its chart. ``streamer bench`` is the quick one.
+"""

@@ -1,1 +1,4 @@
-"""The kernel workload: keyed events, a state that holds every fact once, an alert at the third fact from two sources."""
+"""The kernel workload and the programs that are measured on it: ours, plain loops, peers. Not for: credit.
+
+Whatever runs in a peer's own environment imports nothing but ``core`` and that environment's packages.
+"""

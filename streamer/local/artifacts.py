@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
@@ -32,7 +32,11 @@ class Jar(NamedTuple):
 
 def jars() -> list[Jar]:
     """The pinned files, the broker first."""
-    text = files("streamer.local").joinpath("kafka.lock").read_text(encoding="utf-8")
+    return parse(files("streamer.local").joinpath("kafka.lock").read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> list[Jar]:
+    """A lock file's lines."""
     return [Jar(*line.split()) for line in text.splitlines() if line and not line.startswith("#")]
 
 
@@ -41,8 +45,11 @@ def kafka_version() -> str:
     return jars()[0].coordinate.rpartition(":")[2]
 
 
-def class_path(say: Say) -> list[Path]:
-    """Every jar on this machine and checked; what is missing is fetched first. Raises StreamerError. Blocks."""
+def class_path(say: Say, wanted: Sequence[Jar] = ()) -> list[Path]:
+    """Every jar on this machine and checked; what is missing is fetched first. Raises StreamerError. Blocks.
+
+    ``wanted``: other files than the broker's.
+    """
     from jgo.config import GlobalSettings
     from jgo.maven import MavenContext
 
@@ -50,7 +57,7 @@ def class_path(say: Say) -> list[Path]:
     remote = {"remote_repos": dict(settings.repositories)} if settings.repositories else {}
     maven = MavenContext(repo_cache=settings.repo_cache, timeout=DOWNLOAD_TIMEOUT_S, **remote)
     maven.repo_cache.mkdir(parents=True, exist_ok=True)
-    wanted = jars()
+    wanted = wanted or jars()
     with (
         (maven.repo_cache / ".credit-streamer.lock").open("w") as lock,
         ThreadPoolExecutor(PARALLEL_DOWNLOADS, thread_name_prefix="jars") as pool,
@@ -61,7 +68,7 @@ def class_path(say: Say) -> list[Path]:
         missing = [jar for jar, is_good in zip(wanted, good, strict=True) if not is_good]
         if missing:
             say(
-                f"fetching Apache Kafka {kafka_version()}: {len(missing)} of {len(wanted)} files, once for this machine"
+                f"fetching {wanted[0].coordinate}: {len(missing)} of {len(wanted)} files, once for this machine"
             )
             list(pool.map(lambda jar: _fetch(maven, jar), missing))
     return paths
