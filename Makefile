@@ -41,8 +41,8 @@ fmt: $(VENV)/dev.stamp ## Format, and fix what can be fixed.
 faults: $(VENV)/dev.stamp ## Kill runs (SEED=… repeats one).
 	$(BIN)/python -m tests.faults $(ARGS)
 
-bench: $(VENV)/base.stamp ## Events a second and CPU an event.
-	$(BIN)/python -m streamer bench $(ARGS)
+bench: $(VENV)/base.stamp ## Ours beside its peers and plain loops: docs/performance.md (40 minutes; ARGS=--quick).
+	$(BIN)/python -m bench $(ARGS)
 
 clean: ## Stop the local servers, remove their data, the environment and all caches.
 	@if [ -x $(BIN)/python ] && [ -d .streamer/local ]; then STREAMER_HOME= $(BIN)/python -m streamer local down --purge; fi

@@ -5,26 +5,44 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import platform
+import shutil
 import sys
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Final
 
 import click
+import orjson
 
+from bench import page
+from bench.chain import chain, sink
 from bench.cluster import Cluster
 from bench.context import QUICK, Bench, Plan
+from bench.growth import growth
+from bench.guarantees import guarantees
+from bench.kernel.card import card
 from bench.kernel.measure import kernel
-from bench.peers import BY_NAME, REPOSITORY, Environments
+from bench.latency import latency
+from bench.machine import Machine, machine
+from bench.peers import BY_NAME, HERE, REPOSITORY, Environments
+from bench.recovery import recovery
 from bench.store import Store
 from streamer import local
 from streamer.bench.launch import pin
 
 HOME: Final = REPOSITORY / ".streamer" / "bench"
-PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {"kernel": kernel}
+PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
+    "kernel": kernel,
+    "chain": chain,
+    "growth": growth,
+    "recovery": recovery,
+    "latency": latency,
+    "sink": sink,
+    "guarantees": guarantees,
+    "card": card,
+}
 
 
 @click.command()
@@ -34,14 +52,36 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {"kernel": kernel}
 @click.option("--events", type=click.IntRange(1_000, 5_000_000), help="Of the kernel workload, instead of both sizes.")
 @click.option("--quick", is_flag=True, help="Everything small, in minutes; writes nothing to docs.")
 @click.option("--resume", is_flag=True, help="Go on with the runs of a benchmark that was broken off.")
-def main(only: str, peers: str, rounds: int | None, events: int | None, quick: bool, resume: bool) -> None:
-    """Measure ours, its peers and plain loops, interleaved, each on one core; the servers on the others."""
+@click.option("--report", "only_report", is_flag=True, help="Measure nothing: write the page of the last runs again.")
+def main(
+    only: str, peers: str, rounds: int | None, events: int | None, quick: bool, resume: bool, only_report: bool
+) -> None:
+    """Measure ours, its peers and plain loops, interleaved, each on one core; the servers on the others.
+
+    A run of all parts writes bench/results.json, docs/performance.md and docs/performance.svg; any other writes the same
+    files into .streamer/bench/.
+    """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # topics come and go: it would tell
     parts = _names(only, PARTS, "--only")
     plan = _plan(QUICK if quick else Plan(), tuple(_names(peers, BY_NAME, "--peers")), rounds, events)
+    docs = set(parts) == set(PARTS) and not quick
+    if only_report:
+        store = Store.open(HOME / "runs.jsonl")
+        report(store, docs=docs and not store.head["quick"])
+        return
+    cores = len(os.sched_getaffinity(0))
+    head = {"plan": asdict(plan), "quick": quick, "machine": machine(cores, pinned=cores > 1)._asdict()}
+    path = HOME / "runs.jsonl"
+    try:
+        store = Store.open(path).of_plan(head) if resume and path.exists() else Store.begin(path, head)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
     began = time.time()
-    asyncio.run(run(parts, plan, resume=resume))
+    broken = asyncio.run(run(parts, store, plan))
+    report(store, docs=docs and not broken)
     say(f"{time.time() - began:.0f} s")
+    if broken:
+        raise click.ClickException(f"not measured: {', '.join(broken)}; --resume goes on with them")
 
 
 def _names(text: str, known: dict[str, object] | object, option: str) -> list[str]:
@@ -62,25 +102,47 @@ def _plan(plan: Plan, peers: tuple[str, ...], rounds: int | None, events: int | 
     return plan
 
 
-async def run(parts: list[str], plan: Plan, *, resume: bool) -> None:
+async def run(parts: list[str], store: Store, plan: Plan) -> list[str]:
+    """The parts that broke."""
+    broken: list[str] = []
     cores = sorted(os.sched_getaffinity(0))
     core = cores[0] if len(cores) > 1 else None
-    pin(set(cores[1:]))  # this process and the servers that it starts
-    store = Store(HOME / "runs.jsonl", {"plan": asdict(plan), "python": platform.python_version()}, resume=resume)
     environments = Environments(HOME, say)
     needed = {BY_NAME[name].environment for name in plan.peers}
     await environments.prepare(needed if {"kernel", "card"} & set(parts) else set())
+    pin(set(cores[1:]))  # this process and the servers that it starts
     servers_home = HOME / "servers"
     await local.stop(servers_home, purge=True)  # what a broken run left
+    shutil.rmtree(HOME / "state", ignore_errors=True)
     try:
         servers = await local.start(1, home=servers_home, say=say)
         async with Cluster.open(servers.bootstrap_servers) as cluster:
             bench = Bench(plan, HOME, core, cluster, servers.database_url, environments, store, say)
             for part in parts:
                 say(f"== {part}")
-                await PARTS[part](bench)
+                try:
+                    await PARTS[part](bench)
+                except Exception:  # noqa: BLE001 - the other parts can still be measured; the exit code says it
+                    traceback.print_exc()
+                    broken.append(part)
     finally:
         await local.stop(servers_home, purge=True)
+    return broken
+
+
+def report(store: Store, *, docs: bool) -> None:
+    """results.json, the page and its chart: into the repository, or beside the runs."""
+    runs, plan = store.runs, store.head["plan"]
+    machine = Machine(**store.head["machine"])
+    notes, method = ((HERE / name).read_text(encoding="utf-8") for name in ("notes.md", "method.md"))
+    text = page.page(runs, machine, plan, notes, method)
+    found = orjson.dumps(page.results(runs, machine, plan), option=orjson.OPT_INDENT_2) + b"\n"
+    folder = REPOSITORY / "docs" if docs else HOME
+    (folder / "performance.md").write_text(text, encoding="utf-8")
+    (folder / page.CHART).write_text(page.drawing(runs), encoding="utf-8")
+    (HERE if docs else HOME).joinpath("results.json").write_bytes(found)
+    print("\n".join(page.goals(runs)))
+    say(f"written: {folder / 'performance.md'}")
 
 
 def say(text: str) -> None:

@@ -68,7 +68,10 @@ class Cluster:
 
     async def _settled(self, names: set[str], *, there: bool) -> None:
         async with asyncio.timeout(SETTLE_TIMEOUT_S):
-            while (names <= await self.topics()) if not there else not (names <= await self.topics()):
+            while True:
+                found = names & await self.topics()
+                if found == (names if there else set()):
+                    return
                 await asyncio.sleep(POLL_S)
 
     async def committed(self, group: str, topic: str) -> dict[int, int]:

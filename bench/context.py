@@ -81,6 +81,9 @@ class Bench:
     def keep(self, run: Run) -> None:
         """The run is written down and told."""
         self.store.add(run)
+        if not run.events and not run.failed:
+            self.say(f"  {run.part:<10} {run.name:<14} {run.size:>10,} {run.extra}")
+            return
         figures = run.failed or f"{run.rate:>9,.0f}/s {run.cpu_us:>7.1f} µs CPU {run.peak_mb:>6,.0f} MB"
         extra = {name: value for name, value in run.extra.items() if name != "failed"}
         self.say(f"  {run.part:<10} {run.name:<14} {run.size:>10,} {figures} {extra or ''}")

@@ -40,20 +40,29 @@ class Run(NamedTuple):
 
 
 class Store:
-    """The lines of one file: the plan first, then runs."""
+    """The lines of one file: the head (plan, machine) first, then runs."""
 
-    def __init__(self, path: Path, plan: dict[str, Any], *, resume: bool) -> None:
-        """Raises ValueError when what is to go on was begun with another plan."""
-        self._path = path
-        self.runs: list[Run] = []
+    def __init__(self, path: Path, head: dict[str, Any], runs: Iterable[Run]) -> None:
+        self._path, self.head, self.runs = path, head, list(runs)
+
+    @classmethod
+    def begin(cls, path: Path, head: dict[str, Any]) -> Store:
+        """An empty one; what was there goes."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        if resume and path.exists():
-            first, *lines = [orjson.loads(line) for line in path.read_bytes().splitlines() if line.endswith(b"}")]
-            if first != plan:
-                raise ValueError(f"{path} was begun with another plan: {first}; leave --resume out to begin again")
-            self.runs = [Run(**line) for line in lines]
-        else:
-            path.write_bytes(orjson.dumps(plan) + b"\n")
+        path.write_bytes(orjson.dumps(head) + b"\n")
+        return cls(path, orjson.loads(orjson.dumps(head)), [])
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """Those that are there; a last line that was broken off is left out."""
+        head, *lines = [orjson.loads(line) for line in path.read_bytes().splitlines() if line.endswith(b"}")]
+        return cls(path, head, [Run(**line) for line in lines])
+
+    def of_plan(self, head: dict[str, Any]) -> Store:
+        """Raises ValueError when this was begun with another plan."""
+        if self.head["plan"] != orjson.loads(orjson.dumps(head["plan"])):
+            raise ValueError(f"{self._path} was begun with other options; give the same, or leave --resume out")
+        return self
 
     def add(self, run: Run) -> None:
         self.runs.append(run)

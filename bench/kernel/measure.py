@@ -50,7 +50,7 @@ async def once(bench: Bench, peer: Peer, events: int, number: int) -> None:
         await worker.clean()
 
 
-async def measured(bench: Bench, worker: Worker, run: Run) -> Run:
+async def measured(bench: Bench, worker: Worker, run: Run, *, stop: bool = False) -> Run:
     """From the first event to the poll that sees the last offset committed (Bytewax: to its exit), and the second half by
     itself (without the start of caches and of a JIT). Raises WorkerFailedError."""
     at, cpu_s = await worker.first_event()
@@ -71,6 +71,8 @@ async def measured(bench: Bench, worker: Worker, run: Run) -> Run:
             raise WorkerFailedError(f"exit {code} after {done} events; {worker.log_tail()}")
         await asyncio.sleep(POLL_S)
     end, usage = time.time(), worker.usage()
+    if stop:
+        await worker.stop()
     worker.kill()
     extra = dict(run.extra)
     if half is not None and half[1] < run.events:

@@ -19,6 +19,7 @@ from bench.cluster import Cluster
 from bench.peers import REPOSITORY, Environments, Peer
 
 START_TIMEOUT_S: Final = 90.0
+STOP_TIMEOUT_S: Final = 15.0
 POLL_S: Final = 0.01
 LOG_TAIL_LINES: Final = 5
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -133,12 +134,25 @@ class Worker:
             while self.ended() is None:
                 time.sleep(POLL_S)
 
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL for what does not end."""
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        if self._process is not None and self.ended() is None:
+            self._process.terminate()
+        while self.ended() is None and time.monotonic() < deadline:  # noqa: ASYNC110 - a process tells nobody
+            await asyncio.sleep(POLL_S)
+        self.kill()
+
     def port(self) -> int:
         """Where our engine serves its metrics."""
         return int((self.folder / "http.port").read_text())
 
-    async def clean(self) -> None:
-        """Its topics and folder go; its log stays."""
+    def discard(self) -> None:
+        """The process and its folder go; its log stays."""
         self.kill()
-        await self._cluster.delete({name for name in await self._cluster.topics() if self.app in name})
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    async def clean(self) -> None:
+        """Its topics go, too."""
+        self.discard()
+        await self._cluster.delete({name for name in await self._cluster.topics() if self.app in name})

@@ -1,4 +1,4 @@
-"""From runs to a table, ratios, JSON and the page docs/performance.md. Pure. Not for: measuring."""
+"""From runs to tables, ratios and JSON. Pure. Not for: measuring, or docs/performance.md (``bench`` in the repository)."""
 
 from __future__ import annotations
 
@@ -153,53 +153,3 @@ def profiles(result: Result) -> list[str]:
         lines += [f"### {ROWS.get(name, name)}", "", "| share of CPU | where |", "|---:|---|"]
         lines += [f"| {share:.1%} | `{where}` |" for share, where in top(profile, TOP)] + [""]
     return lines
-
-
-def page(result: Result) -> str:
-    """docs/performance.md."""
-    machine = result.machine
-    where = (
-        "the workers on one core, Kafka and PostgreSQL on the others" if machine.pinned else "nothing pinned to a core"
-    )
-    parts = [
-        "# Performance",
-        "",
-        "Written by `streamer bench`; every figure is from one run of it.",
-        "",
-        f"Machine: {machine.cores} cores, {machine.memory_gb} GB of memory, Python {machine.python}; {where}.",
-        f"Workload: {result.events:,} events; {result.rounds} rounds of floor, intake, dossier, sink, chain; medians.",
-        "",
-        *table(result),
-        "",
-        *growth(result),
-        "",
-        *goals(result),
-        "",
-        _METHOD,
-    ]
-    if result.profiles:
-        parts += ["## Where the time goes", "", _PROFILE, "", *profiles(result)]
-    return "\n".join(parts).rstrip() + "\n"
-
-
-_METHOD: Final = """## What is measured
-
-- **Events**: penalty decisions of eight departments as structured CloudEvents of about 680 bytes, 2 % listings, 1 % delistings;
-  three in ten of procurement's penalties are entries of its list. 10 % are byte-identical copies. A tenth as many entities as
-  events, weight 1/(rank + entities/100). Every source has its topic of 4 partitions.
-- **Floor**: a loop of aiokafka, orjson and RocksDB over the same bytes in one topic keyed by entity: a state a key, changelog
-  and alerts flushed after every fetch, offsets once a second. It checks no schema, identifier or rule, and loses or repeats
-  when it is killed (`streamer/bench/floor.py`).
-- **Alone**: a role starts on records that are already there. Dossier and sink work on what the role before them wrote.
-- **Whole chain**: three processes on one core, from the first event that intake handles to the last offset that the sink commits.
-- **events/s**: from the first event handled to the poll (30 ms) that sees the last offset committed. Offsets are committed once
-  a second, so runs of a few seconds look up to a second longer than they were.
-- **CPU**: user and system time of the worker processes in that span; start-up and the servers are not in it.
-- **Many facts**: one state with one entity of 50,000 facts and 10,000 entities of 5; then new penalties about either, in turn,
-  each after a restart.
-
-Again: `make bench`, or `streamer bench --events 200000 --rounds 2 --profile`. It starts a Kafka and a PostgreSQL of its own and
-removes them; with KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL it uses those, if they hold no topics of the contract.
-"""
-_PROFILE: Final = """A round of its own, sampled by CPU time every few milliseconds. A call into C (JSON, hashing, RocksDB,
-PostgreSQL's protocol) belongs to the Python function that made it; `(native threads)` are RocksDB's."""

@@ -1,5 +1,5 @@
-"""``streamer bench``: the roles measured next to a plain loop, as a table, JSON and docs/performance.md. Not for: how
-(``streamer.bench``)."""
+"""``streamer bench``: the roles measured next to a plain loop, quickly, as a table and JSON. Not for: how (``streamer.bench``), or
+docs/performance.md (``python -m bench`` in the repository writes it)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import platform
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 import orjson
@@ -18,9 +18,6 @@ import orjson
 if TYPE_CHECKING:
     from streamer.bench.report import Result
     from streamer.bench.runs import Run
-
-DOCS: Final = Path(__file__).parents[2] / "docs" / "performance.md"
-DOCS_EVENTS: Final = 100_000  # fewer are a trial: the page stays as it is
 
 
 @click.command()
@@ -31,11 +28,7 @@ DOCS_EVENTS: Final = 100_000  # fewer are a trial: the page stays as it is
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write all runs there.")
 @click.option("--profile", is_flag=True, help="One more round that says where the time goes.")
 @click.option("--growth/--no-growth", default=True, help="An entity with 50,000 facts next to entities with 5.")
-@click.option(
-    "--docs", type=click.Path(path_type=Path, dir_okay=False),
-    help=f"Write the page there. Default: docs/performance.md, from {DOCS_EVENTS} events on.",
-)  # fmt: skip
-def bench(events: int, rounds: int, json_file: Path | None, profile: bool, growth: bool, docs: Path | None) -> None:
+def bench(events: int, rounds: int, json_file: Path | None, profile: bool, growth: bool) -> None:
     """Measure floor, intake, dossier, sink and the whole chain, on one core each, in turn.
 
     Takes a Kafka and a PostgreSQL of its own in a temporary folder, removed at the end; or those of KAFKA_BOOTSTRAP_SERVERS
@@ -49,11 +42,6 @@ def bench(events: int, rounds: int, json_file: Path | None, profile: bool, growt
         click.echo("\n" + "\n".join(part(result)))
     if json_file is not None:
         json_file.write_bytes(orjson.dumps(report.as_json(result), option=orjson.OPT_INDENT_2) + b"\n")
-    if docs is None and events >= DOCS_EVENTS and DOCS.parent.is_dir():
-        docs = DOCS
-    if docs is not None:
-        docs.write_text(report.page(result), encoding="utf-8")
-        click.echo(f"\nwritten: {docs}")
 
 
 async def _measure(events: int, rounds: int, *, profile: bool, growth: bool) -> Result:

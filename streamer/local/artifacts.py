@@ -67,9 +67,7 @@ def class_path(say: Say, wanted: Sequence[Jar] = ()) -> list[Path]:
         good = list(pool.map(_matches, paths, (jar.sha256 for jar in wanted)))
         missing = [jar for jar, is_good in zip(wanted, good, strict=True) if not is_good]
         if missing:
-            say(
-                f"fetching {wanted[0].coordinate}: {len(missing)} of {len(wanted)} files, once for this machine"
-            )
+            say(f"fetching {wanted[0].coordinate}: {len(missing)} of {len(wanted)} files, once for this machine")
             list(pool.map(lambda jar: _fetch(maven, jar), missing))
     return paths
 
