@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
-from typing import Final
+from typing import Any, Final
 
 import click
 import orjson
@@ -28,11 +28,12 @@ from bench.latency import latency
 from bench.machine import Machine, machine
 from bench.peers import BY_NAME, HERE, REPOSITORY, Environments
 from bench.recovery import recovery
-from bench.store import Store
+from bench.store import Run, Store
 from streamer import local
 from streamer.bench.launch import pin
 
 HOME: Final = REPOSITORY / ".streamer" / "bench"
+RESULTS: Final = HERE / "results.json"
 PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "kernel": kernel,
     "chain": chain,
@@ -52,7 +53,9 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
 @click.option("--events", type=click.IntRange(1_000, 5_000_000), help="Of the kernel workload, instead of both sizes.")
 @click.option("--quick", is_flag=True, help="Everything small, in minutes; writes nothing to docs.")
 @click.option("--resume", is_flag=True, help="Go on with the runs of a benchmark that was broken off.")
-@click.option("--report", "only_report", is_flag=True, help="Measure nothing: write the page of the last runs again.")
+@click.option(
+    "--report", "only_report", is_flag=True, help="Measure nothing: write the page of bench/results.json again."
+)
 def main(
     only: str, peers: str, rounds: int | None, events: int | None, quick: bool, resume: bool, only_report: bool
 ) -> None:
@@ -66,8 +69,8 @@ def main(
     plan = _plan(QUICK if quick else Plan(), tuple(_names(peers, BY_NAME, "--peers")), rounds, events)
     docs = set(parts) == set(PARTS) and not quick
     if only_report:
-        store = Store.open(HOME / "runs.jsonl")
-        report(store, docs=docs and not store.head["quick"])
+        kept = orjson.loads(RESULTS.read_bytes())
+        report([Run(**run) for run in kept["runs"]], Machine(**kept["machine"]), kept["plan"], docs=True)
         return
     cores = len(os.sched_getaffinity(0))
     head = {"plan": asdict(plan), "quick": quick, "machine": machine(cores, pinned=cores > 1)._asdict()}
@@ -78,7 +81,7 @@ def main(
         raise click.ClickException(str(error)) from error
     began = time.time()
     broken = asyncio.run(run(parts, store, plan))
-    report(store, docs=docs and not broken)
+    report(store.runs, Machine(**store.head["machine"]), store.head["plan"], docs=docs and not broken)
     say(f"{time.time() - began:.0f} s")
     if broken:
         raise click.ClickException(f"not measured: {', '.join(broken)}; --resume goes on with them")
@@ -130,17 +133,15 @@ async def run(parts: list[str], store: Store, plan: Plan) -> list[str]:
     return broken
 
 
-def report(store: Store, *, docs: bool) -> None:
+def report(runs: list[Run], on: Machine, plan: dict[str, Any], *, docs: bool) -> None:
     """results.json, the page and its chart: into the repository, or beside the runs."""
-    runs, plan = store.runs, store.head["plan"]
-    machine = Machine(**store.head["machine"])
     notes, method = ((HERE / name).read_text(encoding="utf-8") for name in ("notes.md", "method.md"))
-    text = page.page(runs, machine, plan, notes, method)
-    found = orjson.dumps(page.results(runs, machine, plan), option=orjson.OPT_INDENT_2) + b"\n"
+    text = page.page(runs, on, plan, notes, method)
+    found = orjson.dumps(page.results(runs, on, plan), option=orjson.OPT_INDENT_2) + b"\n"
     folder = REPOSITORY / "docs" if docs else HOME
     (folder / "performance.md").write_text(text, encoding="utf-8")
     (folder / page.CHART).write_text(page.drawing(runs), encoding="utf-8")
-    (HERE if docs else HOME).joinpath("results.json").write_bytes(found)
+    (RESULTS if docs else HOME / RESULTS.name).write_bytes(found)
     print("\n".join(page.goals(runs)))
     say(f"written: {folder / 'performance.md'}")
 

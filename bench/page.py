@@ -30,9 +30,7 @@ def results(runs: Sequence[Run], machine: Machine, plan: dict[str, Any]) -> dict
         },
         "machine": machine._asdict(),
         "plan": plan,
-        "runs": [
-            {**run._asdict(), "per_s": round(run.rate, 1), "cpu_us": round(run.cpu_us, 2)} for run in runs
-        ],
+        "runs": [run._asdict() for run in runs],
     }  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def truth(records: Iterable[KeyValue]) -> Truth:
     for key, value in records:
         partition = partition_of(key)
         state = found.states.setdefault(key.decode(), {"f": {}, "a": 0})
-        _, alert = core.step(state, orjson.loads(value))
+        _, alert = core.apply(state, orjson.loads(value))
         if alert:
             found.alerts[alert["id"]] = Caused(alert, partition, following[partition])
         following[partition] += 1
