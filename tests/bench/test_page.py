@@ -20,7 +20,6 @@ from bench.store import Run, Store
 
 ROOT = Path(__file__).parents[2]
 NAMES = [
-]
     "kernel_vs_floor",
     "kernel_vs_quix",
     "kernel_vs_bytewax_200k",
