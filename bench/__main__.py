@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -108,6 +109,9 @@ def _plan(plan: Plan, peers: tuple[str, ...], rounds: int | None, events: int | 
 async def run(parts: list[str], store: Store, plan: Plan) -> list[str]:
     """The parts that broke."""
     broken: list[str] = []
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # so that what was started is ended
     cores = sorted(os.sched_getaffinity(0))
     core = cores[0] if len(cores) > 1 else None
     environments = Environments(HOME, say)
@@ -128,6 +132,7 @@ async def run(parts: list[str], store: Store, plan: Plan) -> list[str]:
                 except Exception:  # noqa: BLE001 - the other parts can still be measured; the exit code says it
                     traceback.print_exc()
                     broken.append(part)
+            await bench.forget()
     finally:
         await local.stop(servers_home, purge=True)
     return broken

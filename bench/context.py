@@ -73,6 +73,10 @@ class Bench:
             self._published.add(topic)
         return topic
 
+    async def forget(self) -> None:
+        """On somebody else's cluster nothing stays."""
+        await self.cluster.delete(self._published)
+
     def truth_of(self, count: int) -> Truth:
         if count not in self._truths:
             self._truths[count] = truth(events(count))

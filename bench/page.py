@@ -84,6 +84,16 @@ def kernel(runs: Sequence[Run], size: int) -> list[str]:
     return [*head, *(row for _, row in sorted(rows, reverse=True)), *failed, ""]
 
 
+def undisturbed(runs: Sequence[Run]) -> str:
+    """What the first runs came to, although nobody was killed."""
+    checked = {run.name: int(run.extra["faults"]) for run in runs if run.part == "kernel" and "faults" in run.extra}
+    wrong = ", ".join(f"{name} {count:,}" for name, count in checked.items() if count)
+    return (
+        f"After the first round at the smallest size, alerts and states of {', '.join(checked) or 'none'} were compared with "
+        f"the truth; faults: {wrong or 'none'}."
+    )
+
+
 def card(runs: Sequence[Run]) -> list[str]:
     """Every peer after its kills."""
     lines = [
@@ -204,6 +214,8 @@ def page(runs: Sequence[Run], machine: Machine, plan: dict[str, Any], notes: str
         "## Kernel workload: ours, plain loops, peers",
         "",
         *[line for size in reversed(sized) for line in kernel(runs, size)],
+        undisturbed(runs),
+        "",
         "## Correctness: ten times kill -9",
         "",
         *card(runs),

@@ -37,7 +37,9 @@ async def card(bench: Bench) -> None:
 
     for peer in bench.peers:  # before the first: publishing is not a peer's time
         if peer.environment not in bench.environments.missing:
-            await bench.topic_of(int(peer.card_events * bench.plan.card_scale))
+            events = int(peer.card_events * bench.plan.card_scale)
+            await bench.topic_of(events)
+            await asyncio.to_thread(bench.truth_of, events)
     await asyncio.gather(*[one(peer) for peer in bench.peers])
 
 
@@ -101,8 +103,14 @@ class Kills:
 
     async def _first_event(self) -> bool:
         """False: there was none left. Raises WorkerFailedError."""
+        waiting = asyncio.ensure_future(self._worker.first_event())
+        while not waiting.done():
+            await asyncio.wait([waiting], timeout=1.0)
+            if not waiting.done() and await self._done():
+                waiting.cancel()
+                return False
         try:
-            await self._worker.first_event()
+            waiting.result()
         except WorkerFailedError:
             if not await self._done():
                 raise

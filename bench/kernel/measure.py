@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 from bench.context import Bench, new_name
+from bench.kernel.check import alerts_of, compare, states_of
 from bench.kernel.worker import Worker, WorkerFailedError
 from bench.peers import Peer
 from bench.store import Run
@@ -43,11 +44,21 @@ async def once(bench: Bench, peer: Peer, events: int, number: int) -> None:
     try:
         await worker.prepare()
         worker.start()
-        bench.keep(await measured(bench, worker, Run("kernel", peer.name, events, number, events, 0, 0, 0)))
+        run = await measured(bench, worker, Run("kernel", peer.name, events, number, events, 0, 0, 0))
+        if number == 1 and events == bench.plan.kernel[0][0]:
+            run.extra["faults"] = await faults(bench, worker, events)
+        bench.keep(run)
     except WorkerFailedError as error:
         bench.keep(Run("kernel", peer.name, events, number, 0, 0, 0, 0, {"failed": str(error)}))
     finally:
         await worker.clean()
+
+
+async def faults(bench: Bench, worker: Worker, events: int) -> int:
+    """Alerts and states that are not as they should be although nobody was killed."""
+    alerts, states = await alerts_of(bench.cluster, worker), await states_of(bench.cluster, worker)
+    card = compare(await asyncio.to_thread(bench.truth_of, events), alerts, states)
+    return card.lost + card.doubled + card.conflicting + card.wrong_state
 
 
 async def measured(bench: Bench, worker: Worker, run: Run, *, stop: bool = False) -> Run:
