@@ -101,8 +101,10 @@ def _plan(plan: Plan, peers: tuple[str, ...], rounds: int | None, events: int | 
     if events:
         plan = replace(plan, kernel=((events, plan.kernel[0][1]),), guarantee_events=events)
     if rounds:
-        names = [name for name in asdict(plan) if name.endswith("_rounds")]
-        plan = replace(plan, kernel=tuple((size, rounds) for size, _ in plan.kernel), **dict.fromkeys(names, rounds))
+        plan = replace(
+            plan, kernel=tuple((size, rounds) for size, _ in plan.kernel), chain_rounds=rounds, sink_rounds=rounds
+        )
+        plan = replace(plan, growth_rounds=rounds, recovery_rounds=rounds, guarantee_rounds=rounds)
     return plan
 
 

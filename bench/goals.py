@@ -157,4 +157,5 @@ def repeats(runs: Sequence[Run]) -> float | None:
         return None
     card = found[-1].extra
     faults = sum(card[name] for name in ("lost", "conflicting", "wrong_state", "beyond_bound")) + (not card["finished"])
-    return (card["doubled"] / card["bound"] if card["bound"] else float(card["doubled"])) + faults
+    share = card["doubled"] / card["bound"] if card["bound"] else card["doubled"]
+    return float(share + faults)

@@ -75,11 +75,16 @@ async def sustained(bench: Bench, stage: Stage, runner: Runner) -> float:
 
 async def _drained(stage: Stage, at: Environment, alive: Sequence[Any]) -> None:
     """Everything that was sent has gone through all roles."""
+
+    def all_alive() -> None:
+        for check in alive:
+            check()
+
     inbound = [catalog.EVENTS.topic(source) for source in SOURCES]
     own = sink_topics([source.id for source in sources()], open_domains())
     for role, topics in zip(ROLES, (inbound, [catalog.RECORDS], own), strict=True):
         ends = await stage.ends(topics)
-        await stage.until_committed(at.group(role), ends, lambda: [check() for check in alive] and None)
+        await stage.until_committed(at.group(role), ends, all_alive)
 
 
 class Trial:

@@ -28,10 +28,14 @@ def without_idempotence() -> None:
 
 def without_crc() -> None:
     """Record batches taken as they come."""
-    from streamer.engine import thread
+    from aiokafka import AIOKafkaConsumer
 
-    consumer = thread.AIOKafkaConsumer
-    thread.AIOKafkaConsumer = lambda *args, **options: consumer(*args, **{**options, "check_crcs": False})
+    init = AIOKafkaConsumer.__init__
+
+    def made(self: AIOKafkaConsumer, *topics: str, **options: Any) -> None:
+        init(self, *topics, **{**options, "check_crcs": False})
+
+    AIOKafkaConsumer.__init__ = made
 
 
 class NoOrigin(CommitSteps):
