@@ -202,7 +202,7 @@ def page(runs: Sequence[Run], machine: Machine, plan: dict[str, Any], notes: str
         "",
         (
             f"Machine: {machine.cores} cores ({machine.processor}), {machine.memory_gb} GB of memory, Python {machine.python}, "
-            f"Apache Kafka {machine.kafka}; {where}; load before the first run {machine.load:g}. Medians; A B C A B C."
+            f"Apache Kafka {machine.kafka}; {where}; load before the first run {machine.load:g}. Medians of interleaved rounds (A B C A B C)."
         ),
         "",
         "## Goals",
