@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import os
 import shutil
@@ -76,6 +77,12 @@ def main(
     cores = len(os.sched_getaffinity(0))
     head = {"plan": asdict(plan), "quick": quick, "machine": machine(cores, pinned=cores > 1)._asdict()}
     path = HOME / "runs.jsonl"
+    HOME.mkdir(parents=True, exist_ok=True)
+    lock = (HOME / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # to the end of this process
+    except BlockingIOError as error:
+        raise click.ClickException(f"another benchmark runs in {HOME}; wait for its end") from error
     try:
         store = Store.open(path).of_plan(head) if resume and path.exists() else Store.begin(path, head)
     except ValueError as error:

@@ -54,7 +54,9 @@ async def latency(bench: Bench) -> None:
                 await _drained(stage, at, [process.require_alive for process in processes])
                 cpu_s = sum(process.usage().cpu_s for process in processes) - before
                 peak_mb = sum(process.usage().peak_mb for process in processes)
-                run = Run("latency", "chain", round(share * 100), 1, trial.sent, plan.latency_s, cpu_s, peak_mb)
+                run = Run(
+                    "latency", "chain", round(share * 100), 1, trial.sent, plan.latency_s + WARM_UP_S, cpu_s, peak_mb
+                )
                 bench.keep(run._replace(extra={"rate": round(share * rate), **found}))
         finally:
             for process in processes:

@@ -101,7 +101,7 @@ def card(runs: Sequence[Run]) -> list[str]:
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for peer in PEERS:
-        for run in [run for run in runs if run.part == "card" and run.name == peer.name]:
+        for run in [run for run in runs if run.part == "card" and run.name == peer.name][-1:]:
             if run.failed:
                 lines.append(f"| {peer.title} | {run.size:,} | {_cell(run.failed)} | | | | | | |")
                 continue
@@ -202,7 +202,8 @@ def page(runs: Sequence[Run], machine: Machine, plan: dict[str, Any], notes: str
         "",
         (
             f"Machine: {machine.cores} cores ({machine.processor}), {machine.memory_gb} GB of memory, Python {machine.python}, "
-            f"Apache Kafka {machine.kafka}; {where}; load before the first run {machine.load:g}. Medians of interleaved rounds (A B C A B C)."
+            f"Apache Kafka {machine.kafka}; {where}; load before the first run {machine.load:g}. "
+            "Medians of interleaved rounds (A B C A B C)."
         ),
         "",
         "## Goals",

@@ -70,7 +70,9 @@ class Store:
             out.write(orjson.dumps(run._asdict()) + b"\n")
 
     def has(self, part: str, name: str, size: int, round_: int) -> bool:
-        return any((run.part, run.name, run.size, run.round) == (part, name, size, round_) for run in self.runs)
+        """Whether there are figures; what failed is tried again."""
+        wanted = (part, name, size, round_)
+        return any((run.part, run.name, run.size, run.round) == wanted and not run.failed for run in self.runs)
 
 
 def of(runs: Iterable[Run], part: str, name: str, size: int | None = None) -> list[Run]:
