@@ -11,10 +11,11 @@ import orjson
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
-from bench.kernel import seed
+from bench.kernel import ours, seed
 from bench.kernel.check import compare, repeats_within
 from bench.kernel.watched import in_flight
 from bench.kernel.workload import PARTITIONS, Truth, event, events, partition_of, truth
+from streamer.engine.partition_row import origin
 
 COUNT = 3_000
 
@@ -123,6 +124,16 @@ def test_a_journal_tells_what_was_begun_and_did_not_end(tmp_path: Path) -> None:
     journal.write_text("+ 0 0 10\n+ 1 0 5\n- 0 0 10\n+ 0 10 30\n")
     assert in_flight(journal) == [(1, 0, 5), (0, 10, 30)]
     assert in_flight(tmp_path / "none") == []
+
+
+def test_the_laid_out_state_is_one_that_our_job_reads_as_its_own() -> None:
+    changelog = [
+        (key, origin(0, 0) + value) for partition in range(PARTITIONS) for key, value in seed.rows(partition, 9)
+    ]
+    assert ours.states(changelog) == {seed.name(n): {"f": {seed.FACT_ID: 10_000}, "a": 0} for n in range(9)}
+    for partition in range(PARTITIONS):
+        keys = [key for key, _ in seed.rows(partition, 9)]
+        assert keys == sorted(keys)
 
 
 def alerts_of(expected: Truth) -> list[dict[str, Any]]:
