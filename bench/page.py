@@ -160,7 +160,7 @@ def latency(runs: Sequence[Run]) -> list[str]:
         "| share of the sustained rate | events/s | alerts | p50 ms | p99 ms | p99.9 ms |",
         "|---:|---:|---:|---:|---:|---:|",
     ]
-    for run in [run for run in runs if run.part == "latency"]:
+    for run in of(runs, "latency", "chain"):
         one = run.extra
         cells = " | ".join(
             f"{one[name]:,.1f}" if one[name] is not None else "–" for name in ("p50_ms", "p99_ms", "p999_ms")
