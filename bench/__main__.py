@@ -157,6 +157,8 @@ def report(runs: list[Run], on: Machine, plan: dict[str, Any], *, docs: bool) ->
     (folder / page.CHART).write_text(page.drawing(runs), encoding="utf-8")
     (RESULTS if docs else HOME / RESULTS.name).write_bytes(found)
     print("\n".join(page.goals(runs)))
+    if not docs:
+        say("not all of it, or smaller than the goals speak of: a trial")
     say(f"written: {folder / 'performance.md'}")
 
 
