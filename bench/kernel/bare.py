@@ -7,7 +7,7 @@ the engine does not need). The switches live here alone: the product has none.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from streamer.engine import CommitSteps, EngineApp, run
@@ -41,7 +41,7 @@ def without_crc() -> None:
 class NoOrigin(CommitSteps):
     """Changelog values as they are, appended wherever they land."""
 
-    async def append_rows(self, owned: Any, unit: Any, rows: list[tuple[bytes, bytes | None]]) -> None:
+    async def append_rows(self, owned: Any, unit: Any, rows: Collection[tuple[bytes, bytes | None]]) -> None:
         messages = [Message(unit.timestamp_ms, key, payload or b"", ()) for key, payload in rows]
         appender = self.runtime.appender
         assert appender is not None
