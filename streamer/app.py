@@ -33,6 +33,7 @@ def engine_settings(settings: Settings, role: str) -> EngineSettings:
         state_dir=settings.state_dir(role),
         instance_id=f"{role}-{settings.instance}" if settings.instance else None,
         session_timeout_s=settings.session_timeout_s,
+        num_standby_replicas=settings.standbys,
         metrics_port=settings.metrics_port,
         accept_loss=settings.accept_loss,
         memory_budget_bytes=settings.memory_mb << 20,

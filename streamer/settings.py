@@ -46,6 +46,7 @@ class Settings:
     instance: str | None
     metrics_port: int
     session_timeout_s: float
+    standbys: int
     accept_loss: bool
     memory_mb: int
     supervisor_pid: int
@@ -68,6 +69,7 @@ class Settings:
             instance=env.get("STREAMER_INSTANCE") or None,
             metrics_port=_integer(env, "STREAMER_METRICS_PORT", 0, 0, 65_535),
             session_timeout_s=_integer(env, "STREAMER_SESSION_TIMEOUT_S", 10, 6, 300),
+            standbys=_integer(env, "STREAMER_STANDBYS", 0, 0, 3),
             accept_loss=env.get("STREAMER_ACCEPT_LOSS") == "1",
             memory_mb=_integer(env, "STREAMER_MEMORY_MB", MEMORY_MB, 1, MAX_MEMORY_MB),
             supervisor_pid=_integer(env, "STREAMER_SUPERVISOR_PID", 0, 0, MAX_PID),

@@ -19,7 +19,7 @@ from streamer.domain.dossier import Dossier, Meta
 from streamer.domain.reasons import REASONS
 from streamer.domain.records import HEADER_HASH, HEADER_ORIGIN, Activation, Origin, Record, decode_record
 from streamer.domain.sealing import Sealer
-from streamer.domain.state import HEAD, PARTITION, AlertRow, Codec, Head, Partition, Rows
+from streamer.domain.state import HEAD, PARTITION, SCHEMA, AlertRow, Codec, Head, Partition, Rows
 from streamer.domain.work import status_body
 from streamer.engine import EngineApp, RecordIn, Slice
 
@@ -166,6 +166,7 @@ def register(
         codec=_CODEC,
         restate={**standing, STATUS: restate_status},
         sweep=sweep,
+        schema=SCHEMA,
     )
     for topic in standing:
         app.output(topic, compacted=True)

@@ -209,7 +209,10 @@ class Codec:
         return self._encode(value)
 
     def decode(self, key: bytes, raw: bytes | memoryview) -> Any:
-        return self._decoders[key[0]](raw)
+        row = self._decoders[key[0]](raw)
+        if row is not MARK and row.schema != SCHEMA:
+            row.schema = SCHEMA  # what is read of the schema before is written in this one
+        return row
 
 
 def day_key(ordinal: int) -> bytes:

@@ -20,14 +20,22 @@ from streamer.engine.lane import Lane
 from streamer.engine.memory import KEY_BYTES, resident_bytes, shares
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition import OwnedPartition
-from streamer.engine.preflight import check_changelog, check_topics, compacted, topic_settings, wait_for_kafka
-from streamer.engine.recovery import BulkTableManager
+from streamer.engine.preflight import (
+    check_changelog,
+    check_topics,
+    compacted,
+    delete_retention_ms,
+    topic_settings,
+    wait_for_kafka,
+)
+from streamer.engine.recovery import BulkRecovery, BulkTableManager
 from streamer.engine.rows import Codec
 from streamer.engine.runtime import Runtime
 from streamer.engine.settings import EngineSettings
 from streamer.engine.slices import Slice, Sweep
 from streamer.engine.store import Store
 from streamer.engine.table import KeyedTable, Restate
+from streamer.engine.topic_ids import ask
 from streamer.engine.transport import SliceTransport
 from streamer.engine.watchdog import Watchdog
 
@@ -55,6 +63,7 @@ class EngineApp(faust.App):
         self.settings = settings
         self.metrics = Metrics()
         self.runtime = Runtime(settings, self.metrics)
+        self.runtime.now_ms = self.now_ms
         #: Source topics, of which ``committed_topics`` are read with read_committed.
         self.sources: set[str] = set()
         self.committed_topics: set[str] = set()
@@ -64,6 +73,8 @@ class EngineApp(faust.App):
         #: Source topics that wait while their gate is closed.
         self.gates: dict[str, GroupLag] = {}
         self.the_table: KeyedTable | None = None
+        #: Topic → id, of the topics that are checked; empty where the broker does not tell.
+        self.topic_ids: dict[str, bytes] = {}
         self.recovery_moved_at = self.runtime.clock()
         self._store: Store | None = None
         self._watchdog = Watchdog(self)
@@ -77,6 +88,7 @@ class EngineApp(faust.App):
             topic_allow_declare=False,
             TableManager=BulkTableManager,
             stream_recovery_delay=0.0,
+            table_standby_replicas=settings.num_standby_replicas,
             broker_commit_interval=settings.commit_interval_s,
             broker_session_timeout=settings.session_timeout_s,
             broker_heartbeat_interval=settings.heartbeat_s,
@@ -102,12 +114,21 @@ class EngineApp(faust.App):
         codec: Codec,
         restate: Mapping[str, Restate] | None = None,
         sweep: Sweep | None = None,
+        schema: int = 1,
     ) -> KeyedTable:
-        """The role's table, fed by ``source`` alone. Raises ValueError for a second one."""
+        """The role's table, fed by ``source`` alone. ``schema``: of the rows that ``codec`` writes; it reads those of the one
+        before, too. Raises ValueError for a second table."""
         if self.the_table is not None:
             raise ValueError("a role keeps one table, fed by one topic")
         table: KeyedTable = KeyedTable(
-            self, name=name, partitions=partitions, codec=codec, source=source, restate=restate or {}, sweep=sweep
+            self,
+            name=name,
+            partitions=partitions,
+            codec=codec,
+            source=source,
+            restate=restate or {},
+            sweep=sweep,
+            schema=schema,
         )
         self.the_table = self.tables.add(table)
         for topic in table.restate:
@@ -186,6 +207,12 @@ class EngineApp(faust.App):
         if self.the_table is not None:
             self.the_table.owned.clear()
 
+    async def learn_topic_ids(self) -> None:
+        """Of the sources and the changelog; before each start of partitions, for one may have been made anew."""
+        table = self.the_table
+        topics = self.sources if table is None else {*self.sources, table.changelog_name}
+        self.topic_ids = await ask(self.settings.bootstrap_servers, topics)
+
     async def load_outputs(self) -> None:
         """Metadata of the outputs: partitions cannot be chosen without it."""
         assert self.runtime.appender is not None
@@ -195,7 +222,20 @@ class EngineApp(faust.App):
     @property
     def ready(self) -> bool:
         """Partitions are owned and recovered, or none is this process's."""
-        return not self.runtime.stopping and not self.rebalancing and (bool(self.lanes) or bool(self.unassigned))
+        none = bool(self.unassigned) or self.standing_by
+        return not self.runtime.stopping and not self.rebalancing and (bool(self.lanes) or none)
+
+    @property
+    def standing_by(self) -> bool:
+        """This process follows partitions of others."""
+        recovery: BulkRecovery | None = self.tables._recovery
+        return recovery is not None and len(recovery.standbys) > 0
+
+    @property
+    def recovering(self) -> dict[str, object] | None:
+        """How far a recovery is; None: there is none."""
+        recovery: BulkRecovery | None = self.tables._recovery
+        return recovery.progress.body() if recovery is not None and recovery.progress.active else None
 
     # -- Faust's places
 
@@ -236,6 +276,7 @@ class EngineApp(faust.App):
         self.sparse_topics = compacted(known) | self.committed_topics
         if table is not None:
             check_changelog(table.changelog_name, known, self.settings.unit_max_bytes)
+            table.retention_ms = delete_retention_ms(table.changelog_name, known, table.retention_ms)
         if table is not None:
             _ = self.store
         self.runtime.steps = self.commit_steps(self.runtime, None if table is None else table.changelog_name)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from streamer.engine import failpoints
 from streamer.engine.exits import Exit, Refusal
 from streamer.engine.partition_row import PARTITION_KEY, encode_partition_row, origin
+from streamer.engine.store import NOTHING, Deleted, Notes
+from streamer.engine.tombstones import messages as tombstones
 from streamer.engine.unit import Message, Outputs, Unit, raw_message
 
 if TYPE_CHECKING:
@@ -100,6 +102,11 @@ class CommitSteps:
         row.applied = max(row.applied, unit.following - 1)
         row.sequence += 1
         row.outputs = unit.positions
+        if unit.schema:
+            row.schema = unit.schema
+        unit.due = owned.marks.take(self.runtime.now_ms(), unit.changes.payloads)
+        if unit.due.settled:
+            row.tombstoned = max(row.tombstoned, unit.due.settled[-1].offset)
         unit.changes.payloads[PARTITION_KEY] = encode_partition_row(row)
         await self.append_rows(owned, unit, unit.changes.payloads.items())
 
@@ -109,7 +116,10 @@ class CommitSteps:
         """One record batch of changelog records. Raises Refusal when it is too large, or did not land where it had to."""
         assert self.changelog_topic is not None
         expected = owned.position
-        messages = RowMessages(unit.timestamp_ms, owned.row.applied + 1, expected, rows)
+        following = owned.row.applied + 1
+        messages: Collection[Message] = RowMessages(unit.timestamp_ms, following, expected, rows)
+        if unit.due.tombstones:
+            messages = [*messages, *tombstones(unit.due, following, expected + len(rows), unit.timestamp_ms)]
         owned.position = await self.append(
             self.changelog_topic, owned.number, messages, expected, failpoint="in_changelog"
         )
@@ -117,7 +127,17 @@ class CommitSteps:
     def local(self, owned: OwnedPartition, unit: Unit) -> None:
         """Rows and changelog position into the local store, in one batch."""
         assert unit.changes is not None
-        owned.stored.write(unit.changes.payloads, owned.position)
+        payloads, due, now_ms = unit.changes.payloads, unit.due, self.runtime.now_ms()
+        first = owned.position - len(due.tombstones) - len(payloads)
+        deleted = [
+            Deleted(at, now_ms, key) for at, (key, payload) in enumerate(payloads.items(), first) if payload is None
+        ]
+        notes = NOTHING
+        if deleted or due.settled:
+            notes = Notes(deleted, [mark.offset for mark in due.settled])
+        owned.stored.write(payloads, owned.position, notes)
+        owned.marks.landed(deleted, due.settled)
+        self.runtime.metrics.tombstones.inc(len(due.tombstones))
         owned.rows.landed(unit.changes)
         owned.known = owned.booked = True
 

@@ -203,6 +203,7 @@ class SliceConsumer(driver.Consumer):
             if lane.owned is not None and not lane.owned.booked:
                 lane.unit()
             lane.sweep_soon()
+            lane.tidy_soon()
         self._room.set()
 
     # -- the end of an assignment
@@ -279,6 +280,7 @@ class SliceConsumer(driver.Consumer):
         self.runtime.answered()
         for tp, end in ends.items():
             lanes[tp].end = max(lanes[tp].end, end)
+            lanes[tp].tidy_soon()
         metrics = self.runtime.metrics
         for (topic, partition), lane in lanes.items():
             ledger = lane.ledger

@@ -49,5 +49,8 @@ class HealthServer:
         return web.json_response({"healthy": True, "waiting_on": self._app.runtime.waits})
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        ready = self._app.ready
-        return web.json_response({"ready": ready, "partitions": len(self._app.lanes)}, status=200 if ready else 503)
+        ready, recovering = self._app.ready, self._app.recovering
+        body: dict[str, object] = {"ready": ready, "partitions": len(self._app.lanes)}
+        if recovering is not None:
+            body["recovery"] = recovering
+        return web.json_response(body, status=200 if ready else 503)

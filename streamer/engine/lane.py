@@ -19,6 +19,7 @@ from streamer.engine.unit import Headers, Message, Step, Unit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from streamer.engine.chores import Chores
     from streamer.engine.ledger import Ledger
     from streamer.engine.partition import OwnedPartition
     from streamer.engine.runtime import Runtime
@@ -42,6 +43,8 @@ class Lane:
         #: Source offsets below are in the state already.
         self.floor = 0 if owned is None else owned.following
         self.sweep: Callable[[], bool] | None = None
+        #: The engine's own work between units.
+        self.chores: Chores | None = None
         self.open: Unit | None = None
         self.units: deque[Unit] = deque()
         #: Slices handed over and not yet handled.
@@ -63,6 +66,7 @@ class Lane:
         self._committed_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
         self._sweeping: asyncio.Handle | None = None
+        self._tidying: asyncio.Handle | None = None
         #: Something may be due: a slice was handled, or the last sweep said so.
         self._due = False
         self._abandoned = False
@@ -150,6 +154,8 @@ class Lane:
             self.commit("step")
         else:
             self.sweep_soon()
+            if self.chores is not None and self.chores.pending:
+                self.tidy_soon()
             self.consider()
         self.runtime.wakeup()
 
@@ -232,7 +238,7 @@ class Lane:
         self._disarm()
         unit.timestamp_ms = self.timestamp_ms
         unit.held_bytes = self._cost(unit)
-        if owned is not None and (owned.rows.dirty or unit.following > self.floor or not owned.booked):
+        if owned is not None and (owned.rows.dirty or unit.following > self.floor or unit.schema or not owned.booked):
             self.runtime.metrics.unit_bytes.observe(owned.rows.grown)
             unit.changes = owned.rows.freeze()
         previous = self.units[-1] if self.units else None
@@ -273,8 +279,9 @@ class Lane:
         self.live = False
         self.open = None
         self._disarm()
-        if self._sweeping is not None:
-            self._sweeping.cancel()
+        for handle in (self._sweeping, self._tidying):
+            if handle is not None:
+                handle.cancel()
 
     # -- sweeps
 
@@ -299,10 +306,25 @@ class Lane:
         if more:
             self.sweep_soon()
 
+    def tidy_soon(self) -> None:
+        """Lets the engine do its own work, as soon as nothing is being handled."""
+        if self.chores is not None and self._tidying is None and self.live:
+            self._tidying = asyncio.get_running_loop().call_soon(self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying = None
+        room = len(self.units) < self.runtime.settings.slices_in_flight
+        if self.chores is None or not self.live or self.handling is not None or not room:
+            return  # done() and landed units ask again
+        self.chores.work(self.unit())
+        self.consider()
+        if self.chores.pending:
+            self.tidy_soon()
+
     # -- inside
 
     def _is_empty(self, unit: Unit) -> bool:
-        if unit.following > unit.first or unit.steps or unit.sooner.messages or unit.later.messages:
+        if unit.following > unit.first or unit.schema or unit.steps or unit.sooner.messages or unit.later.messages:
             return False
         return self.owned is None or (not self.owned.rows.dirty and self.owned.booked)
 
@@ -317,6 +339,7 @@ class Lane:
         self.consider()
         if self._due:
             self.sweep_soon()
+        self.tidy_soon()
         self.runtime.wakeup()
 
     def _measure(self, unit: Unit) -> None:

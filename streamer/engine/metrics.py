@@ -33,6 +33,16 @@ class Metrics:
         self.changelog_rows = Counter("streamer_changelog_rows", "Rows written to the changelog.", registry=r)
         self.recovered = Counter("streamer_recovered_records", "Changelog records read back.", registry=r)
         self.recovery_seconds = Gauge("streamer_recovery_seconds", "How long the last recovery took.", registry=r)
+        self.recovery_remaining = Gauge(
+            "streamer_recovery_remaining_records", "Changelog records still to read.", where, registry=r
+        )
+        self.recovery_seconds_left = Gauge("streamer_recovery_seconds_left", "Estimate at the rate so far.", registry=r)
+        self.standby_lag = Gauge(
+            "streamer_standby_lag_records", "Changelog records that a standby lacks.", where, registry=r
+        )
+        self.standby_records = Counter("streamer_standby_records", "Changelog records read for standbys.", registry=r)
+        self.tombstones = Counter("streamer_tombstones", "Delete marks that a tombstone followed.", registry=r)
+        self.upgraded = Counter("streamer_upgraded_rows", "Rows written again in the present schema.", registry=r)
         self.void = Counter("streamer_void_records", "Changelog records of somebody else, ignored.", registry=r)
         self.restated = Counter(
             "streamer_restated_records", "Current versions written again to a compacted output.", ("topic",), registry=r

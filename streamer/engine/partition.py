@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from streamer.engine.partition_row import PARTITION_KEY, PartitionRow, decode_partition_row
 from streamer.engine.rows import Rows
+from streamer.engine.settings import TOMBSTONE_AFTER_S
 from streamer.engine.store import StoredPartition
+from streamer.engine.tombstones import Marks
 
 
 class OwnedPartition:
     """``row`` is as of the last unit handed to the changelog; ``position`` where the next changelog record must land."""
 
-    __slots__ = ("booked", "known", "number", "outputs", "position", "row", "rows", "stored")
+    __slots__ = ("booked", "known", "marks", "number", "outputs", "position", "row", "rows", "stored")
 
-    def __init__(self, number: int, stored: StoredPartition, rows: Rows, position: int) -> None:
+    def __init__(
+        self,
+        number: int,
+        stored: StoredPartition,
+        rows: Rows,
+        position: int,
+        tombstone_after_s: float = TOMBSTONE_AFTER_S,
+    ) -> None:
         self.number = number
         self.stored = stored
         self.rows = rows
@@ -26,6 +35,8 @@ class OwnedPartition:
         self.outputs: dict[str, int] = {}
         #: False: the row holds something (an accepted loss) that must be written although nothing else is.
         self.booked = True
+        #: Delete marks that no tombstone follows yet.
+        self.marks = Marks(self, tombstone_after_s)
 
     @property
     def following(self) -> int:

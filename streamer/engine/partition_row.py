@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -21,6 +22,12 @@ ORIGIN_BYTES: Final = _ORIGIN.size
 origin = _ORIGIN.pack
 
 
+#: A tombstone has no value, so its origin stands in this header, followed by the offset of the delete mark that it settles.
+TOMBSTONE_HEADER: Final = "t"
+_TOMBSTONE: Final = struct.Struct(">QQQ")
+tombstone_header = _TOMBSTONE.pack
+
+
 def read_origin(value: bytes) -> tuple[int, int]:
     """(following, position) of a changelog value. Raises ValueError when it has none."""
     if len(value) < ORIGIN_BYTES:
@@ -29,9 +36,20 @@ def read_origin(value: bytes) -> tuple[int, int]:
     return following, position
 
 
-def is_void(value: bytes | None, offset: int) -> bool:
-    """Whether the record at ``offset`` must be ignored."""
-    return value is None or len(value) < ORIGIN_BYTES or _ORIGIN.unpack_from(value)[1] != offset
+def is_void(value: bytes | None, offset: int, headers: Sequence[tuple[str, bytes]] = ()) -> bool:
+    """Whether the record at ``offset`` must be ignored. ``headers`` count where there is no value."""
+    if value is None:
+        return settles(headers, offset) is None
+    return len(value) < ORIGIN_BYTES or _ORIGIN.unpack_from(value)[1] != offset
+
+
+def settles(headers: Sequence[tuple[str, bytes]], offset: int) -> int | None:
+    """The offset of the delete mark that the tombstone at ``offset`` settles; None: it is void."""
+    for name, value in headers:
+        if name == TOMBSTONE_HEADER and len(value) == _TOMBSTONE.size:
+            _, position, settled = _TOMBSTONE.unpack(value)
+            return int(settled) if position == offset else None
+    return None
 
 
 class PartitionRow(msgspec.Struct, array_like=True):
@@ -47,6 +65,13 @@ class PartitionRow(msgspec.Struct, array_like=True):
     outputs: dict[str, int] = msgspec.field(default_factory=dict)
     #: [from, to) of the source that were gone before they could be applied, and that an operator accepted.
     losses: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    #: The highest changelog offset of a delete mark that a tombstone has followed; -1: none.
+    tombstoned: int = -1
+    #: The schema that all rows have at least, and the highest that any may have; 0: not said, which is 1.
+    schema: int = 0
+    newest: int = 0
+    #: Topic id of the source that ``applied`` counts in; empty: not known.
+    source_id: str = ""
 
     def lose(self, start: int, end: int) -> None:
         """Writes a loss into the books; the list stays bounded, its extent exact at the ends."""

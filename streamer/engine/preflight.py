@@ -88,6 +88,11 @@ def check_changelog(topic: str, settings: TopicSettings, unit_max_bytes: int) ->
         raise Refusal(Exit.CONFIG, f"changelog {topic}: {'; '.join(wrong)}. Set it: streamer topics apply")
 
 
+def delete_retention_ms(topic: str, settings: TopicSettings, default: int) -> int:
+    """How long a tombstone of ``topic`` can be read at the least."""
+    return int(settings.get(topic, {}).get("delete.retention.ms", default))
+
+
 async def _topics(bootstrap_servers: str) -> dict[str, int]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     try:

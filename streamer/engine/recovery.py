@@ -1,4 +1,4 @@
-"""State from the changelog, in bulk, before a partition is handed over. Not for: what a record means (``replay``).
+"""State from the changelog, in bulk, before a partition is handed over. Not for: what is written of it (``restore``).
 
 From the position stored beside the rows to the end; then void last records are rewritten, then compacted outputs.
 """
@@ -6,11 +6,9 @@ From the position stored beside the rows to the end; then void last records are 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import IllegalStateError
 from aiokafka.structs import TopicPartition
 from faust.tables.manager import TableManager
@@ -23,19 +21,27 @@ from streamer.engine.exits import Exit, fatal
 from streamer.engine.fetch import fetch
 from streamer.engine.outputs import repair_outputs
 from streamer.engine.partition_row import ORIGIN_BYTES, origin
-from streamer.engine.replay import Replay
+from streamer.engine.progress import Progress
+from streamer.engine.reader import reader
+from streamer.engine.restore import Restore
+from streamer.engine.standby import Standbys
+from streamer.engine.store import Deleted, Notes
 from streamer.engine.unit import Message
 
 if TYPE_CHECKING:
     from streamer.engine.table import KeyedTable
 
-_FETCH_BYTES = 8 << 20
 _FETCH_S = 0.5
 _ROUND_RECORDS = 50_000
 
 
 class BulkRecovery(Recovery):
     """Faust decides when and what; this reads."""
+
+    def __init__(self, app: Any, tables: Any, **options: Any) -> None:
+        super().__init__(app, tables, **options)
+        self.progress = Progress(app.metrics, app.runtime.clock)
+        self.standbys = Standbys(app)
 
     @Service.task
     async def _slurp_changelogs(self) -> None:
@@ -57,9 +63,13 @@ class BulkRecovery(Recovery):
             generation = self._generation_id
             try:
                 self._set_recovery_started()
+                await self.standbys.stop()
+                self.progress.active = False
+                await self._wait(self.app.learn_topic_ids())
                 if self.active_tps:
                     await self._wait(self._recover(set(self.active_tps)))
                 await self._wait(self.on_recovery_completed(generation))
+                self.standbys.start({tp: self.tp_to_table[tp] for tp in self.standby_tps - self.active_tps})
             except (RebalanceAgain, IllegalStateError):
                 continue
             except ServiceStopped:
@@ -70,51 +80,47 @@ class BulkRecovery(Recovery):
 
     async def _recover(self, tps: set[TP]) -> None:
         app, runtime = self.app, self.app.runtime
-        began = runtime.clock()
         async with reader(runtime.settings.bootstrap_servers) as consumer:
-            replays = await self._read(consumer, tps)
+            restores = await self._read(consumer, tps)
             share = runtime.memory.rows_bytes // max(1, len(tps))
-            for tp, replay in replays.items():
+            for tp, restore in restores.items():
                 table = self.tp_to_table[TP(*tp)]
-                table.own(tp.partition, replay.position, share)
-                await self._rewrite(table, tp, replay)
+                table.own(tp.partition, restore, share)
+                await self._rewrite(table, tp, restore)
                 await repair_outputs(app, consumer, table, table.owned[tp.partition])
-        runtime.metrics.recovery_seconds.set(runtime.clock() - began)
+        self.progress.end()
         app.recovered()
 
-    async def _read(self, consumer: Any, tps: Iterable[TP]) -> dict[TopicPartition, Replay]:
+    async def _read(self, consumer: Any, tps: Iterable[TP]) -> dict[TopicPartition, Restore]:
         tables = {TopicPartition(*tp): self.tp_to_table[tp] for tp in tps}
         consumer.assign(list(tables))
         begin, end = await consumer.beginning_offsets(list(tables)), await consumer.end_offsets(list(tables))
-        replays = {}
-        for tp, table in tables.items():
-            replays[tp] = Replay(self._first(table, tp, begin[tp], end[tp]))
-            consumer.seek(tp, replays[tp].position)
-        pending = {tp for tp, replay in replays.items() if replay.position < end[tp]}
+        restores = {tp: table.restore(tp.partition) for tp, table in tables.items()}
+        for tp, restore in restores.items():
+            consumer.seek(tp, restore.begin(begin[tp], end[tp]))
+        self.progress.begin({tp: end[tp] - restore.position for tp, restore in restores.items()})
+        pending = set(restores)
         while pending:
-            fetched = await fetch(consumer, list(pending), _FETCH_S, _ROUND_RECORDS)
-            for tp, part in fetched.items():
-                replay = replays[tp]
-                void = replay.void
-                rows = replay.rows(part.records, part.following)
-                tables[tp].stored(tp.partition).write(rows, part.following)
-                self._count(len(part.records), replay.void - void)
-                if part.following >= end[tp]:
+            for tp in [tp for tp in pending if restores[tp].position >= end[tp]]:
+                if restores[tp].through():
                     pending.discard(tp)
-                failpoints.hit("in_recovery")
+                else:
+                    consumer.seek(tp, restores[tp].anew(begin[tp]))
+                    self.progress.moved(tp, end[tp] - begin[tp])
+            if pending:
+                await self._round(consumer, {tp: restores[tp] for tp in pending}, end)
             await asyncio.sleep(0)
-        return replays
+        return restores
 
-    def _first(self, table: KeyedTable, tp: TopicPartition, begin: int, end: int) -> int:
-        """The stored position, or the begin of the log with nothing stored."""
-        stored = table.stored(tp.partition)
-        position = stored.position()
-        if position is not None and begin <= position <= end:
-            return position
-        if position is not None:
-            self.log.warning("state of %s-%s at %s outside [%s, %s]: rebuilt", *tp, position, begin, end)
-        stored.wipe()
-        return begin
+    async def _round(
+        self, consumer: Any, restores: dict[TopicPartition, Restore], end: dict[TopicPartition, int]
+    ) -> None:
+        for tp, part in (await fetch(consumer, list(restores), _FETCH_S, _ROUND_RECORDS)).items():
+            void = restores[tp].take(part)
+            self._count(len(part.records), void)
+            self.progress.moved(tp, max(0, end[tp] - part.following))
+            failpoints.hit("in_recovery")
+        self.progress.shown()
 
     def _count(self, records: int, void: int) -> None:
         runtime = self.app.runtime
@@ -123,24 +129,29 @@ class BulkRecovery(Recovery):
         runtime.answered()
         self.app.recovery_moved()
 
-    async def _rewrite(self, table: KeyedTable, tp: TopicPartition, replay: Replay) -> None:
+    async def _rewrite(self, table: KeyedTable, tp: TopicPartition, restore: Restore) -> None:
         """Puts the row that counts last again, where a void record is last."""
-        if not replay.spoiled:
+        spoiled = restore.replay.spoiled
+        if not spoiled:
             return
         runtime, owned = self.app.runtime, table.owned[tp.partition]
-        self.log.warning("%s-%s: %d keys had a void last record, written again", *tp, len(replay.spoiled))
+        self.log.warning("%s-%s: %d keys had a void last record, written again", *tp, len(spoiled))
         now = self.app.now_ms()
         messages = [
             Message(now, key, origin(owned.following, 0) + (owned.stored.get(key) or b""), ())
-            for key in sorted(replay.spoiled)
+            for key in sorted(spoiled)
         ]
         for part in runtime.appender.parts(messages, runtime.settings.output_batch_bytes):
+            first = owned.position
             landing = [
-                m._replace(value=origin(owned.following, owned.position + i) + (m.value or b"")[ORIGIN_BYTES:])
+                m._replace(value=origin(owned.following, first + i) + (m.value or b"")[ORIGIN_BYTES:])
                 for i, m in enumerate(part)
             ]
-            owned.position = await runtime.steps.append(tp.topic, tp.partition, landing, owned.position)
-            owned.stored.write({}, owned.position)
+            owned.position = await runtime.steps.append(tp.topic, tp.partition, landing, first)
+            deleted = [
+                Deleted(first + i, now, m.key or b"") for i, m in enumerate(part) if len(m.value or b"") == ORIGIN_BYTES
+            ]
+            owned.stored.write({}, owned.position, Notes(deleted, healed=[m.key or b"" for m in part]))
 
 
 class BulkTableManager(TableManager):
@@ -159,22 +170,3 @@ class BulkTableManager(TableManager):
         if made is None:
             made = self._recovery = BulkRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
         return made
-
-
-@asynccontextmanager
-async def reader(bootstrap_servers: str) -> AsyncIterator[Any]:
-    """A consumer without a group, for reading topics from a position to their end."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        fetch_max_bytes=8 * _FETCH_BYTES,
-        max_partition_fetch_bytes=_FETCH_BYTES,
-        check_crcs=True,
-    )
-    await consumer.start()
-    try:
-        yield consumer
-    finally:
-        await consumer.stop()

@@ -31,6 +31,8 @@ class Runtime:
         #: What each part may hold; once the source topics are known, for their number of partitions.
         self.memory = shares(settings, 1)
         self.clock: Callable[[], float] = time.monotonic
+        #: The worker's wall clock: for what a wrong one may make dearer, never wrong.
+        self.now_ms: Callable[[], int] = _now_ms
         self.steps: CommitSteps | None = None
         self.appender: Appender | None = None
         #: Wakes the fetch loop: a partition may have room again.
@@ -93,6 +95,10 @@ class Runtime:
     def waits(self) -> list[str]:
         """What is being waited for."""
         return sorted(self._waiting)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def _nothing() -> None:

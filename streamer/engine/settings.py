@@ -11,6 +11,9 @@ MIB: Final = 1 << 20
 #: Bytes that a record batch needs beyond its rows: 61 of header, some 20 a record are counted with the rows.
 BATCH_OVERHEAD_BYTES: Final = 64 << 10
 
+#: As the changelog's min.compaction.lag.ms: within it nothing could be compacted anyway.
+TOMBSTONE_AFTER_S: Final = 6 * 3600.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
@@ -56,6 +59,10 @@ class EngineSettings:
     stop_timeout_s: float = 8.0
     #: How long another holder of the state folder may take to end.
     lock_wait_s: float = 0.0
+    #: Further processes that keep a copy of each partition's state; each costs its share of disk and reading.
+    num_standby_replicas: int = 0
+    #: A deleted row's mark becomes a tombstone after this: a store that was away for less need not be built anew.
+    tombstone_after_s: float = TOMBSTONE_AFTER_S
     lag_poll_s: float = 2.0
     flush_interval_s: float = 5.0
 

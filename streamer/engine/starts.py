@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from streamer.engine.chores import Chores
 from streamer.engine.exits import Exit, Refusal
 from streamer.engine.lane import Lane
 from streamer.engine.ledger import Ledger
 from streamer.engine.slices import SweepContext
+from streamer.engine.upgrade import Upgrade
 
 if TYPE_CHECKING:
     from streamer.engine.partition import OwnedPartition
@@ -19,6 +21,8 @@ def lane_for(app: Any, topic: str, partition: int, start: Start) -> Lane:
     table = app.table_of(topic)
     owned = None if table is None else table.owned[partition]
     name = f"{topic}-{partition}"
+    topic_id = app.topic_ids.get(topic, b"").hex()
+    same_topic(name, topic_id, start, owned)
     loss = check(name, start, owned)
     first = first_offset(start, owned)
     if loss is not None:
@@ -37,12 +41,29 @@ def lane_for(app: Any, topic: str, partition: int, start: Start) -> Lane:
     if table is not None and table.sweep is not None:
         context, sweep = SweepContext(lane), table.sweep
         lane.sweep = lambda: bool(sweep(context))
+    if table is not None and owned is not None:
+        owned.row.source_id = topic_id or owned.row.source_id
+        upgrade = Upgrade(f"{table.name}-{partition}", owned, table.codec, table.schema, app.metrics)
+        lane.chores = Chores(owned, upgrade, app.now_ms)
     return lane
+
+
+def same_topic(name: str, topic_id: str, start: Start, owned: OwnedPartition | None) -> None:
+    """Raises Refusal(CONFIG) when offsets were counted in a topic of the same name that is gone, however long the new one
+    is. Ids that are not known say nothing."""
+    known = {"state": owned.row.source_id if owned is not None and owned.known else "", "the group": start.topic_id}
+    for who, counted_in in known.items():
+        if topic_id and counted_in and counted_in != topic_id:
+            raise Refusal(
+                Exit.CONFIG,
+                f"{name} has the id {topic_id}, but {who} counted its offsets in {counted_in}: the topic was deleted and "
+                "made anew. Start with a new application id and an empty state, or restore the topic",
+            )
 
 
 def check(name: str, start: Start, owned: OwnedPartition | None) -> tuple[int, int] | None:
     """The offsets that are gone, if any. Raises Refusal(CONFIG) for a topic or a changelog that was made anew."""
-    begin, end, committed = start
+    begin, end, committed, _ = start
     applied = owned.following if owned is not None and owned.known else None
     if applied is not None and applied > end:
         raise Refusal(

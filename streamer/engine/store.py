@@ -1,8 +1,8 @@
 """The local store: one RocksDB database a process, behind the changelog and never ahead of it. Not for: the truth (that is
 the changelog), so nothing here is synced: what a power cut takes is read again.
 
-Keys: table id (1 byte, persisted by name) + partition (2 bytes) + row key. Each partition's changelog position is written
-in the same batch as the rows it includes.
+Keys: table id (1 byte, persisted by name) + partition (2 bytes) + row key. Each partition's changelog position, its delete
+marks that no tombstone follows yet, and its keys whose last record is void are written in the same batch as the rows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch, WriteOptions
 
@@ -18,8 +18,14 @@ from streamer.engine.exits import Exit, Refusal
 
 _PREFIX: Final = struct.Struct(">BH")
 _U64: Final = struct.Struct(">Q")
+#: position, verified, rebuilding since (ms), changelog's topic id.
+_MARK: Final = struct.Struct(">QQQ16s")
 _POSITION_MARK: Final = b"\xff"
 _TABLE_MARK: Final = b"\xfe"
+_DELETED_MARK: Final = b"\xfd"
+_SPOILED_MARK: Final = b"\xfc"
+#: The topic id of a changelog whose broker does not tell.
+NO_ID: Final = bytes(16)
 #: Table ids above are the store's own marks.
 MAX_TABLES: Final = 0xF0
 
@@ -31,6 +37,42 @@ MEMTABLES: Final = 2
 BLOOM_BITS: Final = 10
 #: A look-up of a missing key: 6.4 µs as shipped, 0.55 µs with filters on files and memtable.
 MEMTABLE_BLOOM_RATIO: Final = 0.1
+
+
+class Deleted(NamedTuple):
+    """A delete mark in the changelog: its offset, when it was written, the key."""
+
+    offset: int
+    time_ms: int
+    key: bytes
+
+
+class Position(NamedTuple):
+    """How far the rows of a partition go.
+
+    ``position``: the changelog offset up to which (exclusive) they include everything that was read. ``verified``: up to
+    where nothing can have been missed by reading late. ``since_ms``: when a rebuild began that is not through; 0: none.
+    """
+
+    position: int
+    verified: int
+    since_ms: int = 0
+    topic_id: bytes = NO_ID
+
+
+class Notes(NamedTuple):
+    """What is written with rows beside them: ``deleted`` marks, offsets of those ``settled``, keys ``spoiled`` (their last
+    record is void) and ``healed``. ``verified`` None: the position."""
+
+    deleted: Iterable[Deleted] = ()
+    settled: Iterable[int] = ()
+    spoiled: Iterable[bytes] = ()
+    healed: Iterable[bytes] = ()
+    verified: int | None = None
+    since_ms: int = 0
+
+
+NOTHING: Final = Notes()
 
 
 class Store:
@@ -81,13 +123,17 @@ class Store:
 class StoredPartition:
     """The durable rows of one partition of one table: a ``rows.Reader``, and the writing side of commit and recovery."""
 
-    __slots__ = ("_db", "_mark", "_prefix", "_writing")
+    __slots__ = ("_db", "_deleted", "_mark", "_prefix", "_spoiled", "_writing", "topic_id")
 
     def __init__(self, db: Rdict, writing: WriteOptions, prefix: bytes) -> None:
         self._db = db
         self._writing = writing
         self._prefix = prefix
         self._mark = _POSITION_MARK + prefix
+        self._deleted = _DELETED_MARK + prefix
+        self._spoiled = _SPOILED_MARK + prefix
+        #: The changelog that positions are written for.
+        self.topic_id = NO_ID
 
     def get(self, key: bytes) -> bytes | None:
         value: bytes | None = self._db.get(self._prefix + key)
@@ -97,25 +143,62 @@ class StoredPartition:
         """Rows from ``prefix`` on that begin with it and are below ``stop``, in order."""
         own, begin = len(self._prefix), self._prefix + prefix
         end = None if stop is None else self._prefix + stop
+        for key, value in self._from(begin, begin):
+            if end is not None and key >= end:
+                return
+            yield key[own:], value
+
+    def after(self, cursor: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """All rows whose key is greater than ``cursor``, in order."""
+        own = len(self._prefix)
+        for key, value in self._from(self._prefix + cursor + b"\x00", self._prefix):
+            yield key[own:], value
+
+    def deleted(self, start: int = 0) -> Iterator[Deleted]:
+        """Delete marks from the changelog offset ``start`` on that no tombstone follows yet, in order."""
+        own = len(self._deleted)
+        for mark, value in self._from(self._deleted + _U64.pack(start), self._deleted):
+            yield Deleted(_U64.unpack_from(mark, own)[0], _U64.unpack_from(value)[0], value[_U64.size :])
+
+    def spoiled(self) -> set[bytes]:
+        """Keys whose last changelog record is void."""
+        return {key[len(self._spoiled) :] for key, _ in self._from(self._spoiled, self._spoiled)}
+
+    def _from(self, start: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         options = ReadOptions()
         options.set_total_order_seek(True)
         it = self._db.iter(options)
-        it.seek(begin)
+        it.seek(start)
         while it.valid():
             key: bytes = it.key()
-            if not key.startswith(begin) or (end is not None and key >= end):
+            if not key.startswith(prefix):
                 return
-            yield key[own:], it.value()
+            yield key, it.value()
             it.next()
         it.status()
 
+    def mark(self) -> Position | None:
+        """How far the rows go; None: nothing is stored."""
+        raw = self._db.get(self._mark)
+        if raw is None:
+            return None
+        if len(raw) == _U64.size:  # written before there were tombstones
+            position = int(_U64.unpack(raw)[0])
+            return Position(position, position)
+        return Position(*_MARK.unpack(raw))
+
     def position(self) -> int | None:
         """The changelog offset up to which (exclusive) the rows include everything; None: nothing is stored."""
-        raw = self._db.get(self._mark)
-        return None if raw is None else int(_U64.unpack(raw)[0])
+        mark = self.mark()
+        return None if mark is None else mark.position
 
-    def write(self, rows: Mapping[bytes, bytes | None] | Iterable[tuple[bytes, bytes | None]], position: int) -> None:
-        """Rows (None: deleted) and position, in one batch."""
+    def write(
+        self,
+        rows: Mapping[bytes, bytes | None] | Iterable[tuple[bytes, bytes | None]],
+        position: int,
+        notes: Notes = NOTHING,
+    ) -> None:
+        """Rows (None: deleted), position and notes, in one batch."""
         batch, prefix = WriteBatch(raw_mode=True), self._prefix
         # In the order of the keys: neighbours lie near each other in memory, which halves what an insertion costs.
         values = rows if isinstance(rows, Mapping) else dict(rows)
@@ -125,14 +208,28 @@ class StoredPartition:
                 batch.delete(prefix + key)
             else:
                 batch.put(prefix + key, value)
-        batch.put(self._mark, _U64.pack(position))
+        if notes is not NOTHING:
+            self._note(batch, notes)
+        verified = position if notes.verified is None else notes.verified
+        batch.put(self._mark, _MARK.pack(position, verified, notes.since_ms, self.topic_id))
         self._db.write(batch, self._writing)
+
+    def _note(self, batch: WriteBatch, notes: Notes) -> None:
+        for offset, time_ms, key in notes.deleted:
+            batch.put(self._deleted + _U64.pack(offset), _U64.pack(time_ms) + key)
+        for offset in notes.settled:
+            batch.delete(self._deleted + _U64.pack(offset))
+        for key in notes.spoiled:
+            batch.put(self._spoiled + key, b"")
+        for key in notes.healed:
+            batch.delete(self._spoiled + key)
 
     def wipe(self) -> None:
         """Forgets the partition."""
         batch = WriteBatch(raw_mode=True)
         batch.delete(self._mark)
-        batch.delete_range(self._prefix, _after(self._prefix))
+        for prefix in (self._prefix, self._deleted, self._spoiled):
+            batch.delete_range(prefix, _after(prefix))
         self._db.write(batch, self._writing)
 
 

@@ -6,7 +6,7 @@ Faust keeps the name, the changelog topic and the assignment; the store that Fau
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from faust.stores.base import Store as FaustStore
 from faust.tables.table import Table
@@ -14,8 +14,10 @@ from faust.types import TP
 
 from streamer.engine.cache import Cache
 from streamer.engine.partition import OwnedPartition
+from streamer.engine.restore import Restore
 from streamer.engine.rows import Codec, Rows
 from streamer.engine.slices import Sweep
+from streamer.engine.store import NO_ID
 from streamer.engine.unit import Headers
 
 if TYPE_CHECKING:
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 #: The current version of a key of a compacted output, from state; None: there is none.
 Restate = Callable[[Rows, bytes], "tuple[bytes, Headers] | None"]
+
+
+#: Kafka's default of delete.retention.ms.
+DELETE_RETENTION_MS: Final = 86_400_000
 
 
 class HuskStore(FaustStore):
@@ -49,7 +55,10 @@ class KeyedTable(Table):
         self.source: str = options.pop("source")
         self.restate: Mapping[str, Restate] = options.pop("restate")
         self.sweep: Sweep | None = options.pop("sweep")
+        self.schema: int = options.pop("schema")
         super().__init__(app, name=name, **options)
+        #: The changelog's delete.retention.ms, as far as the broker tells.
+        self.retention_ms = DELETE_RETENTION_MS
         #: Partition → what this process owns of it, since the last recovery.
         self.owned: dict[int, OwnedPartition] = {}
 
@@ -65,11 +74,21 @@ class KeyedTable(Table):
         stored: StoredPartition = store.partition(store.table_id(self.name), partition)
         return stored
 
-    def own(self, partition: int, position: int, cache_bytes: int) -> OwnedPartition:
-        """Takes a recovered partition, whose changelog ends at ``position``."""
-        stored = self.stored(partition)
-        rows = Rows(self.codec, stored, Cache(cache_bytes))
-        owned = self.owned[partition] = OwnedPartition(partition, stored, rows, position)
+    def restore(self, partition: int) -> Restore:
+        """What reads this partition's changelog into the local store."""
+        return Restore(
+            f"{self.changelog_name}-{partition}",
+            self.stored(partition),
+            self.app.topic_ids.get(self.changelog_name, NO_ID),
+            self.retention_ms,
+            self.app.now_ms,
+        )
+
+    def own(self, partition: int, restore: Restore, cache_bytes: int) -> OwnedPartition:
+        """Takes a recovered partition."""
+        rows = Rows(self.codec, restore.stored, Cache(cache_bytes))
+        owned = OwnedPartition(partition, restore.stored, rows, restore.position, self.app.settings.tombstone_after_s)
+        self.owned[partition] = owned
         return owned
 
     def reset_state(self) -> None:

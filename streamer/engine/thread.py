@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,11 +31,13 @@ REFUSED = (CommitFailedError, IllegalStateError, RebalanceInProgressError, Unkno
 
 
 class Start(NamedTuple):
-    """Of one source partition: the log's begin and end, and what the group committed (None: nothing)."""
+    """Of one source partition: the log's begin and end, what the group committed (None: nothing), and the id of the topic that
+    it counted in (empty: not known)."""
 
     begin: int
     end: int
     committed: int | None
+    topic_id: str = ""
 
 
 class SliceThread(driver.AIOKafkaConsumerThread):
@@ -89,21 +90,23 @@ class SliceThread(driver.AIOKafkaConsumerThread):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """True only if the broker has them. (Faust's own crashes here, or says so although it has not.)"""
-        consumer = self._ensure_consumer()
+        consumer, ids = self._ensure_consumer(), self.consumer.app.topic_ids
+        marks = {TopicPartition(*tp): OffsetAndMetadata(o, ids.get(tp.topic, b"").hex()) for tp, o in offsets.items()}
         try:
-            await consumer.commit({TopicPartition(*tp): OffsetAndMetadata(o, "") for tp, o in offsets.items()})
+            await consumer.commit(marks)
         except REFUSED as exc:
             self.log.warning("offset commit refused, the records come again: %s", type(exc).__name__)
             return False
         return True
 
     async def starts(self, tps: Iterable[TP]) -> dict[TP, Start]:
-        """Begin, end and committed offset of each."""
+        """Begin, end, committed offset and its topic id of each."""
         consumer = self._ensure_consumer()
         wanted = [TopicPartition(*tp) for tp in tps]
         begin, end = await consumer.beginning_offsets(wanted), await consumer.end_offsets(wanted)
-        committed = await asyncio.gather(*[consumer.committed(tp) for tp in wanted])
-        return {ensure_TP(tp): Start(begin[tp], end[tp], offset) for tp, offset in zip(wanted, committed, strict=True)}
+        found = await consumer._coordinator.fetch_committed_offsets(wanted)
+        committed = [found.get(tp, OffsetAndMetadata(None, "")) for tp in wanted]
+        return {ensure_TP(tp): Start(begin[tp], end[tp], *mark) for tp, mark in zip(wanted, committed, strict=True)}
 
     async def start_at(self, offsets: Mapping[TP, int], others: Iterable[TP]) -> None:
         """Seeks explicitly; partitions that only recovery reads are not fetched here."""

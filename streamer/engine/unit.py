@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 from streamer.engine.rows import Frozen
+from streamer.engine.store import Deleted
 
 Headers = Sequence[tuple[str, bytes]]
 Step = Callable[[], Awaitable[None]]
@@ -57,17 +58,29 @@ class Outputs:
         self.size += message_bytes(message)
 
 
+class Due(NamedTuple):
+    """Delete marks that a unit settles, and those of them whose key gets a tombstone."""
+
+    settled: list[Deleted]
+    tombstones: list[Deleted]
+
+
+NONE_DUE: Final = Due([], [])
+
+
 class Unit:
     """[first, following) of one source partition; the range is empty when a sweep alone made it."""
 
     __slots__ = (
         "born",
         "changes",
+        "due",
         "first",
         "following",
         "held_bytes",
         "later",
         "positions",
+        "schema",
         "sooner",
         "steps",
         "task",
@@ -86,11 +99,15 @@ class Unit:
         self.steps: list[Step] = []
         #: Rows, once the unit is under way; None: no table.
         self.changes: Frozen | None = None
+        #: Delete marks that it settles, once it is under way.
+        self.due = NONE_DUE
         #: Compacted output topic → next position, after this unit's outputs.
         self.positions: dict[str, int] = {}
         self.timestamp_ms = 0
         #: What its rows and outputs cost while it is under way, estimated.
         self.held_bytes = 0
+        #: All rows have this schema once the unit is durable; 0: nothing to say.
+        self.schema = 0
         #: Set when its outputs are acknowledged: the next unit's may follow.
         self.told = asyncio.Event()
         self.task: asyncio.Task[None] | None = None

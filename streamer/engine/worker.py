@@ -76,6 +76,7 @@ async def _finish(app: EngineApp) -> None:
         consumer.stop_flow()
         await consumer.quiesce("stop", app.settings.stop_timeout_s / 2)
         consumer.drop_lanes()
+    await app.tables.recovery.standbys.stop()
     if app._store is not None:
         app._store.close()
     if consumer is not None and app.settings.instance_id is None:

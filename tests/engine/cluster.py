@@ -18,6 +18,7 @@ class Read(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 async def create(
@@ -71,6 +72,17 @@ async def publish(bootstrap: str, topic: str, messages: Iterable[tuple[bytes, by
     return count
 
 
+async def publish_one(
+    bootstrap: str, topic: str, partition: int, key: bytes, value: bytes | None, headers: Any = ()
+) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        await producer.send_and_wait(topic, value, key=key, partition=partition, headers=list(headers))
+    finally:
+        await producer.stop()
+
+
 async def read(bootstrap: str, topic: str, partitions: int) -> list[list[Read]]:
     """Every record of a topic by partition, to its end as of now."""
     consumer = AIOKafkaConsumer(
@@ -88,7 +100,7 @@ async def read(bootstrap: str, topic: str, partitions: int) -> list[list[Read]]:
             if all(p >= ends[tp] for tp, p in zip(tps, positions, strict=True)):
                 return out
             for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-                out[tp.partition] += [Read(r.offset, r.key, r.value) for r in records]
+                out[tp.partition] += [Read(r.offset, r.key, r.value, tuple(r.headers)) for r in records]
     finally:
         await consumer.stop()
 
@@ -120,6 +132,17 @@ async def committed_offsets(bootstrap: str, group: str, topic: str, partitions: 
         await admin.close()
     offsets = {tp.partition: o.offset for tp, o in found.items() if tp.topic == topic}
     return [max(0, offsets.get(p, 0)) for p in range(partitions)]
+
+
+async def committed_notes(bootstrap: str, group: str, topic: str) -> list[str]:
+    """What was written beside the committed offsets."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        found = await _group_offsets(admin, group)
+    finally:
+        await admin.close()
+    return [str(o.metadata) for tp, o in found.items() if tp.topic == topic]
 
 
 async def _group_offsets(admin: Any, group: str) -> Any:

@@ -66,7 +66,7 @@ class Truth(NamedTuple):
     standing: list[dict[bytes, bytes]]
 
 
-def truth(source: list[list[Read]]) -> Truth:
+def truth(source: list[list[Read]], schema: int = 1) -> Truth:
     """Sequentially, a partition at a time."""
     out = Truth([], [], [])
     for partition, records in enumerate(source):
@@ -82,7 +82,7 @@ def truth(source: list[list[Read]]) -> Truth:
             toy.apply(rows, send, toy.decode_event(record.value), ("alerts", "standing"), partition)
         while toy.settle(rows, 1000):
             pass
-        codec = toy.ToyCodec()
+        codec = toy.ToyCodec(schema)
         out.rows.append({k: codec.encode(k, v) for k, v in rows.d.items()})
         out.alerts.append(sent["alerts"])
         out.standing.append(sent["standing"])
@@ -96,11 +96,17 @@ def counted(changelog: list[list[Read]]) -> list[dict[bytes, bytes]]:
         rows: dict[bytes, bytes] = {}
         for r in records:
             assert r.key is not None
-            if r.value is None or int.from_bytes(r.value[8:16], "big") != r.offset:
+            if meant_for(r) != r.offset:
                 continue
-            rows[r.key] = r.value[ORIGIN_BYTES:]
+            rows[r.key] = (r.value or b"")[ORIGIN_BYTES:]
         out.append({k: v for k, v in rows.items() if v})
     return out
+
+
+def meant_for(r: Read) -> int:
+    """The offset at which the record's writer expected it to land; a tombstone says it in its header. -1: not said."""
+    origin = r.value if r.value is not None else dict(r.headers).get("t", b"")
+    return int.from_bytes(origin[8:16], "big") if len(origin) >= ORIGIN_BYTES else -1
 
 
 def last(changelog: list[list[Read]]) -> list[dict[bytes, bytes]]:

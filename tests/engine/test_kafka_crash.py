@@ -30,7 +30,7 @@ async def test_killed_inside_a_commit(workshop: Workshop, failpoint: str) -> Non
     await workshop.publish(oracle.events(2, 6_000))
     for count in (1, 3):
         process = workshop.spawn(f"{failpoint}:{count}", unit_target=20_000, **SLOW)
-        assert await workshop.wait(process) == KILLED
+        assert await workshop.wait(process) == KILLED, workshop.tail()
     assert await workshop.finish(cache=200_000) == {}
 
 
@@ -46,7 +46,7 @@ async def test_killed_at_any_moment_with_the_state_folder_lost_and_inside_recove
         applied += draw.randrange(500, 2_500)
         await workshop.until_applied(applied, process)
         process.kill()
-        assert await workshop.wait(process) == KILLED
+        assert await workshop.wait(process) == KILLED, workshop.tail()
     workshop.wipe()
     process = workshop.spawn("in_recovery:1", **SLOW)
     assert await workshop.wait(process) == KILLED

@@ -15,18 +15,21 @@ from streamer.engine.ledger import Ledger
 from streamer.engine.lock import FolderLock
 from streamer.engine.partition_row import (
     MAX_LOSSES,
+    TOMBSTONE_HEADER,
     PartitionRow,
     decode_partition_row,
     encode_partition_row,
     is_void,
     origin,
     read_origin,
+    tombstone_header,
 )
 from streamer.engine.preflight import check_changelog, check_topics, compacted
 from streamer.engine.producer import Appender
 from streamer.engine.replay import Replay
 from streamer.engine.settings import EngineSettings
 from streamer.engine.starts import check, first_offset
+from streamer.engine.store import Deleted
 from streamer.engine.thread import Start
 from streamer.engine.unit import Message, message_bytes
 
@@ -95,6 +98,8 @@ class Rec(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp: int = 7
 
 
 def good(offset: int, key: bytes, payload: bytes) -> Rec:
@@ -120,10 +125,26 @@ def test_records_that_lie_where_nobody_expected_them_do_not_count() -> None:
     assert replay.spoiled == set()
 
 
-def test_a_tombstone_removes_a_row() -> None:
+def tombstone(offset: int, key: bytes, meant: int, mark: int) -> Rec:
+    return Rec(offset, key, None, (("other", b""), (TOMBSTONE_HEADER, tombstone_header(9, meant, mark))))
+
+
+def test_a_tombstone_that_lies_where_it_was_meant_removes_a_row_and_settles_its_mark() -> None:
     replay = Replay(0)
-    assert replay.rows([good(0, b"a", b"1"), Rec(1, b"a", None), Rec(2, None, b"?")], 3) == {b"a": None}
+    rows = replay.rows([good(0, b"a", b"1"), good(1, b"a", b""), tombstone(2, b"a", 2, 1), Rec(3, None, b"?")], 4)
+    assert rows == {b"a": None}
+    assert (replay.deleted, replay.settled) == ([Deleted(1, 7, b"a")], [1])
     assert replay.void == 0
+
+
+@pytest.mark.parametrize(
+    "late", [Rec(1, b"a", None), tombstone(1, b"a", 0, 0), Rec(1, b"a", None, ((TOMBSTONE_HEADER, b"short"),))]
+)
+def test_a_tombstone_that_lies_elsewhere_or_says_nothing_is_void(late: Rec) -> None:
+    replay = Replay(0)
+    assert replay.rows([good(0, b"a", b"1"), late], 2) == {b"a": b"1"}
+    assert (replay.void, replay.spoiled) == (1, {b"a"})
+    assert Replay(0, [b"z"]).spoiled == {b"z"}, "what an earlier reading found is known"
 
 
 # ------------------------------------------------------------------ starts

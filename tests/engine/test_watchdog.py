@@ -23,7 +23,7 @@ class Scene:
             busy=False, held=False, end=10, ledger=SimpleNamespace(name="t-0", done=10), progress_at=0.0
         )
         self.app: Any = SimpleNamespace(
-            runtime=self.runtime, lanes={}, unassigned=False, recovery_moved_at=0.0, committed_at=0.0
+            runtime=self.runtime, lanes={}, unassigned=False, standing_by=False, recovery_moved_at=0.0, committed_at=0.0
         )
         self.fresh()
         self.dog = Watchdog(self.app)
@@ -104,6 +104,9 @@ def test_a_worker_without_partitions_waits_but_not_for_a_recovery_that_stands_st
     scene.app.unassigned = True
     assert scene.at(10_000) is None, "there are more workers than partitions"
     scene.app.unassigned = False
+    scene.app.standing_by = True
+    assert scene.at(10_050) is None, "it follows partitions of others"
+    scene.app.standing_by = False
     scene.app.recovery_moved_at = 10_100
     assert scene.at(10_150) is None
 

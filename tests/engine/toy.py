@@ -62,13 +62,22 @@ decode_event = msgspec.json.Decoder(Event).decode
 encode_json = msgspec.json.Encoder(order="sorted").encode
 
 
+#: What begins a row of schema 2: no row of schema 1 does.
+SECOND = b"\xc1"
+
+
 class ToyCodec:
-    """By the key's first byte."""
+    """By the key's first byte. Schema 2 reads schema 1."""
+
+    def __init__(self, schema: int = 1) -> None:
+        self.mark = SECOND if schema >= 2 else b""
 
     def encode(self, key: bytes, value: object) -> bytes:
-        return _encode(value)
+        return self.mark + _encode(value)
 
     def decode(self, key: bytes, raw: bytes | memoryview) -> object:
+        if self.mark and raw[:1] == self.mark:
+            raw = raw[1:]
         return _decode[bytes(key[:1])](raw)
 
 
@@ -165,6 +174,9 @@ class ToyConfig:
     accept_loss: int = 0
     read_committed: int = 0
     steps: str = ""
+    standbys: int = 0
+    tombstone_after: float = 21_600.0
+    schema: int = 1
 
     @classmethod
     def from_env(cls) -> ToyConfig:
@@ -195,6 +207,8 @@ def settings(config: ToyConfig) -> EngineSettings:
         memory_budget_bytes=config.memory,
         commit_interval_s=config.commit,
         accept_loss=bool(config.accept_loss),
+        num_standby_replicas=config.standbys,
+        tombstone_after_s=config.tombstone_after,
         log_level=os.environ.get("TOY_LOG", "WARNING"),
     )
 
@@ -219,7 +233,8 @@ def make(config: ToyConfig) -> EngineApp:
         "accounts",
         source=config.source,
         partitions=config.partitions,
-        codec=ToyCodec(),
+        codec=ToyCodec(config.schema),
+        schema=config.schema,
         restate={config.standing: restate} if config.standing else {},
         sweep=sweep,
     )

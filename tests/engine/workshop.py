@@ -142,7 +142,7 @@ class Workshop:
         """Between what is and what one event at a time would have made; empty: none. Processes must have ended for the
         local stores to be read."""
         source = await cluster.read(self.bootstrap, self.config.source, self.partitions)
-        want = oracle.truth(source)
+        want = oracle.truth(source, self.config.schema)
         log = await cluster.read(self.bootstrap, self.changelog, self.partitions)
         found = {
             "changelog": oracle.differences(want.rows, oracle.counted(log)),

@@ -93,7 +93,7 @@ class _Judge:
         void = 0
         async for message in kafka_io.read_all(self.stage.bootstrap, [self.stage.changelog], committed_only=False):
             key, value = message.key or b"", message.value
-            if is_void(value, message.offset):
+            if is_void(value, message.offset, message.headers):
                 void += 1
                 continue
             payload = (value or b"")[ORIGIN_BYTES:]

@@ -1,0 +1,100 @@
+"""Standby partitions: their changelogs are followed into the local store, so that a promotion reads the small rest. Not for:
+owning one (``recovery``), nor deciding which (Faust's assignor).
+
+Followed between two assignments; a partition that becomes this process's own is let go before its recovery begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from streamer.engine.exits import Exit, fatal
+from streamer.engine.fetch import fetch
+from streamer.engine.reader import reader
+
+if TYPE_CHECKING:
+    from faust.types import TP
+
+    from streamer.engine.restore import Restore
+    from streamer.engine.table import KeyedTable
+
+log = logging.getLogger(__name__)
+
+#: Smaller than a recovery's: a standby shares its process with partitions at work.
+_FETCH_BYTES: Final = 1 << 20
+_ROUND_RECORDS: Final = 2_000
+_FETCH_S: Final = 0.5
+_RETRY_S: Final = 1.0
+
+
+class Standbys:
+    """The standby partitions of one process, in a task of their own."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._tables: dict[TopicPartition, KeyedTable] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+    def start(self, tables: Mapping[TP, KeyedTable]) -> None:
+        """Follows these partitions until ``stop``."""
+        if self._task is not None:
+            raise RuntimeError("standbys are being followed already")
+        self._tables = {TopicPartition(*tp): table for tp, table in tables.items()}
+        if self._tables:
+            self._task = asyncio.ensure_future(self._run())
+
+    async def stop(self) -> None:
+        """Lets go of all; nothing is written to the store any more when this returns."""
+        task, self._task = self._task, None
+        for tp in self._tables:
+            self._app.metrics.standby_lag.remove(*tp)
+        self._tables = {}
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _run(self) -> None:
+        for tp in self._tables:
+            self._app.metrics.standby_lag.labels(*tp).set(0)
+        while True:
+            try:
+                async with reader(self._app.settings.bootstrap_servers, _FETCH_BYTES) as consumer:
+                    await self._follow(consumer)
+            except (KafkaError, OSError, TimeoutError) as exc:
+                log.warning("standbys: %s, trying again in %.0f s", type(exc).__name__, _RETRY_S)
+                await asyncio.sleep(_RETRY_S)
+            except Exception as exc:  # noqa: BLE001 - a store that is written wrongly must not be promoted
+                if not self._app.runtime.stopping:
+                    fatal(Exit.RECOVERY, "standbys", exc)
+                return
+
+    async def _follow(self, consumer: Any) -> None:
+        tps = list(self._tables)
+        consumer.assign(tps)
+        begin, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        restores = {tp: table.restore(tp.partition) for tp, table in self._tables.items()}
+        for tp, restore in restores.items():
+            consumer.seek(tp, restore.begin(begin[tp], end[tp]))
+            await self._reached(consumer, tp, restore, end[tp])
+        while True:
+            for tp, part in (await fetch(consumer, tps, _FETCH_S, _ROUND_RECORDS)).items():
+                restores[tp].take(part)
+                self._app.metrics.standby_records.inc(len(part.records))
+                await self._reached(consumer, tp, restores[tp], part.end)
+            await asyncio.sleep(0)
+
+    async def _reached(self, consumer: Any, tp: TopicPartition, restore: Restore, end: int) -> None:
+        """Shows the lag; at the log's end checks that nothing was missed."""
+        if restore.position >= end and not restore.through():
+            begin = (await consumer.beginning_offsets([tp]))[tp]
+            consumer.seek(tp, restore.anew(begin))
+        self._app.metrics.standby_lag.labels(*tp).set(max(0, end - restore.position))

@@ -1,0 +1,151 @@
+"""A topic's id, by which one that was deleted and made anew is told from the old one. Not for: what follows (``starts``).
+
+aiokafka asks for metadata up to version 5; ids came with version 10 (Kafka 2.8). Its structs and header are declared here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+from collections.abc import Iterable
+from io import BytesIO
+from typing import Any, Final
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import (
+    AbstractType,
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Schema,
+    TaggedFields,
+)
+
+log = logging.getLogger(__name__)
+
+_ID: Final = struct.Struct("16s")
+#: Asked again while the cluster elects or a topic is not there yet; then it counts as unknown.
+_TRIES: Final = 5
+_AGAIN_S: Final = 0.5
+
+
+class _Uuid(AbstractType[bytes]):
+    @classmethod
+    def encode(cls, value: bytes) -> bytes:
+        return _ID.pack(value)
+
+    @classmethod
+    def decode(cls, data: BytesIO) -> bytes:
+        found: bytes = _ID.unpack(data.read(_ID.size))[0]
+        return found
+
+
+class MetadataResponse_v10(Response):  # noqa: N801 - aiokafka's way of naming
+    API_KEY = 3
+    API_VERSION = 10
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "brokers",
+            CompactArray(
+                ("node_id", Int32),
+                ("host", CompactString("utf-8")),
+                ("port", Int32),
+                ("rack", CompactString("utf-8")),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("cluster_id", CompactString("utf-8")),
+        ("controller_id", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("error_code", Int16),
+                ("topic", CompactString("utf-8")),
+                ("topic_id", _Uuid),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", CompactArray(Int32)),
+                        ("isr", CompactArray(Int32)),
+                        ("offline_replicas", CompactArray(Int32)),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("authorized_operations", Int32),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("authorized_operations", Int32),
+        ("tags", TaggedFields),
+    )
+
+
+class MetadataRequest_v10(RequestStruct):  # noqa: N801 - aiokafka's way of naming
+    API_KEY = 3
+    API_VERSION = 10
+    FLEXIBLE_VERSION = True
+    RESPONSE_TYPE = MetadataResponse_v10
+    SCHEMA = Schema(
+        (
+            "topics",
+            CompactArray(("topic_id", _Uuid), ("topic", CompactString("utf-8")), ("tags", TaggedFields)),
+        ),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_authorized_operations", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class TopicIdRequest(Request[MetadataRequest_v10]):
+    API_KEY = 3
+
+    def __init__(self, topics: list[str]) -> None:
+        self._topics = topics
+
+    def build(self, request_struct_class: type[MetadataRequest_v10]) -> MetadataRequest_v10:
+        return request_struct_class([(bytes(16), t, {}) for t in self._topics], False, False, False, {})
+
+
+async def topic_ids(client: AIOKafkaClient, topics: Iterable[str]) -> dict[str, bytes]:
+    """Topic → id, of those that the broker knows; nothing at all from a broker that does not answer this request.
+    Raises KafkaError when no broker is reached."""
+    wanted = sorted(topics)
+    try:
+        answer: Any = await client.send(client.get_random_node(), TopicIdRequest(wanted))
+    except (IncompatibleBrokerVersion, NotImplementedError):
+        log.warning("the broker does not tell topic ids: a topic made anew is noticed only by its offsets")
+        return {}
+    return {name: topic_id for error, name, topic_id, *_ in answer.topics if error == 0}
+
+
+async def ask(bootstrap_servers: str, topics: Iterable[str]) -> dict[str, bytes]:
+    """As ``topic_ids``, over a connection of its own. Raises KafkaError when no broker answers in some tries."""
+    wanted = set(topics)
+    client = AIOKafkaClient(bootstrap_servers=bootstrap_servers)
+    await client.bootstrap()
+    try:
+        for last in (False,) * (_TRIES - 1) + (True,):
+            try:
+                found = await topic_ids(client, wanted)
+            except (KafkaError, OSError, TimeoutError):
+                if last:
+                    raise
+            else:
+                if last or not found or found.keys() >= wanted:
+                    return found
+            await asyncio.sleep(_AGAIN_S)
+    finally:
+        await client.close()
+    raise AssertionError("unreachable")
