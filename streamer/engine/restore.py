@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from streamer.engine.exits import Exit, Refusal
 from streamer.engine.partition_row import PARTITION_KEY, decode_partition_row
 from streamer.engine.replay import Replay
 from streamer.engine.store import NO_ID, Notes, Position
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from streamer.engine.store import StoredPartition
 
 log = logging.getLogger(__name__)
+
+#: Rebuilds in a row that were too slow, before the process gives up.
+MAX_LATE_REBUILDS: Final = 3
 
 
 class Restore:
@@ -39,6 +43,7 @@ class Restore:
         self._now_ms = now_ms
         self._verified = 0
         self._since_ms = 0
+        self._rebuilds_late = 0
 
     @property
     def position(self) -> int:
@@ -82,18 +87,29 @@ class Restore:
         return replay.void - void
 
     def through(self) -> bool:
-        """At the log's end: whether nothing was missed. False: begin ``anew``."""
-        late = self._since_ms and not 0 <= self._now_ms() - self._since_ms < self._retention_ms
-        if late:
-            log.warning("state of %s: the rebuild took longer than delete.retention.ms of the changelog", self.name)
-            return False
-        if not self._since_ms and self._tombstoned() >= self._verified:
+        """At the log's end: whether nothing was missed. False: begin ``anew``. Raises Refusal(CONFIG) when that is of no use."""
+        tombstoned = self._tombstoned()
+        if self._since_ms:
+            if tombstoned >= 0 and not 0 <= self._now_ms() - self._since_ms < self._retention_ms:
+                self._late()
+                return False
+        elif tombstoned >= self._verified:
             log.warning("state of %s: it was away while deletes were tombstoned; built anew", self.name)
             return False
         if self._verified != self.position or self._since_ms:
             self._verified, self._since_ms = self.position, 0
             self.stored.write({}, self.position)
         return True
+
+    def _late(self) -> None:
+        self._rebuilds_late += 1
+        log.warning("state of %s: building it took longer than the changelog's delete.retention.ms", self.name)
+        if self._rebuilds_late == MAX_LATE_REBUILDS:
+            raise Refusal(
+                Exit.CONFIG,
+                f"{self.name}: reading it takes longer than its delete.retention.ms ({self._retention_ms}), so deletes may be "
+                "missed. Raise that setting of the topic",
+            )
 
     def _unusable(self, mark: Position, begin: int, end: int) -> str | None:
         if not begin <= mark.position <= end:

@@ -49,6 +49,8 @@ class Standbys:
         if self._task is not None:
             raise RuntimeError("standbys are being followed already")
         self._tables = {TopicPartition(*tp): table for tp, table in tables.items()}
+        for tp in self._tables:
+            self._app.metrics.standby_lag.labels(*tp).set(0)
         if self._tables:
             self._task = asyncio.ensure_future(self._run())
 
@@ -63,8 +65,6 @@ class Standbys:
             await asyncio.wait([task])
 
     async def _run(self) -> None:
-        for tp in self._tables:
-            self._app.metrics.standby_lag.labels(*tp).set(0)
         while True:
             try:
                 async with reader(self._app.settings.bootstrap_servers, _FETCH_BYTES) as consumer:

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import pytest
 
 from streamer.engine.cache import Cache
+from streamer.engine.exits import Refusal
 from streamer.engine.fetch import Fetched
 from streamer.engine.partition import OwnedPartition
 from streamer.engine.partition_row import PARTITION_KEY, PartitionRow, encode_partition_row, origin
-from streamer.engine.restore import Restore
+from streamer.engine.restore import MAX_LATE_REBUILDS, Restore
 from streamer.engine.rows import Rows
 from streamer.engine.store import NO_ID, NOTHING, Deleted, Notes, Store, StoredPartition
 from streamer.engine.tombstones import MAX_TOMBSTONES, messages
@@ -185,6 +186,29 @@ def test_a_rebuild_that_was_interrupted_goes_on_soon_and_begins_again_late(store
     first.begin(log)
     first.read(log, 5)
     assert Reading(stored, now_ms=9 * DAY_MS).begin(log) == 0, "a clock that went back says nothing"
+
+
+def test_a_rebuild_that_is_always_too_slow_is_refused_but_without_tombstones_time_does_not_matter(
+    stored: StoredPartition,
+) -> None:
+    log = some_log()
+    reading = Reading(stored)
+    reading.begin(log)
+    reading.now_ms += 2 * DAY_MS
+    reading.through(log)
+    assert reading.rebuilt == 0
+    log.put(b"k3", b"")
+    log.settle()
+    reading.restore.anew(0)
+    for _ in range(MAX_LATE_REBUILDS - 1):
+        reading.read(log)
+        reading.now_ms += 2 * DAY_MS
+        assert not reading.restore.through()
+        reading.restore.anew(0)
+    reading.read(log)
+    reading.now_ms += 2 * DAY_MS
+    with pytest.raises(Refusal, match=r"Raise that setting of the topic"):
+        reading.restore.through()
 
 
 def test_a_changelog_made_anew_and_longer_is_not_mixed_with_what_is_stored(stored: StoredPartition) -> None:

@@ -9,10 +9,13 @@ from typing import Any
 import aiokafka
 import faust
 import pytest
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher, group_coordinator, subscription_state
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
+from aiokafka.protocol.api import Request
 from aiokafka.record.memory_records import MemoryRecords
 from faust.app.base import App
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores.base import Store
 from faust.tables.base import Collection
 from faust.tables.manager import TableManager
@@ -80,6 +83,12 @@ SIGNATURES = [
     (fetcher.PartitionRecords, "_contains_abort_marker", "(self, next_batch)"),
     (subscription_state.SubscriptionState, "fetch_context", "(self)"),
     (group_coordinator.GroupCoordinator, "reset_generation", "(self)"),
+    (group_coordinator.GroupCoordinator, "fetch_committed_offsets", "(self, partitions)"),
+    (AIOKafkaClient, "bootstrap", "(self)"),
+    (AIOKafkaClient, "get_random_node", "(self)"),
+    (Request, "prepare", "(self, versions)"),
+    (PartitionAssignor, "assigned_standbys", "(self)"),
+    (Recovery, "on_rebalance", "(self, assigned, revoked, newly_assigned, generation_id=0)"),
     (aiokafka.AIOKafkaProducer, "create_batch", "(self)"),
     (aiokafka.AIOKafkaProducer, "send_batch", "(self, batch, topic, *, partition)"),
     (
