@@ -1,0 +1,179 @@
+"""Recovery and standbys over a consumer of the test's own: what is read, counted and shown. No Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+from aiokafka.structs import TopicPartition
+from faust.types import TP
+
+from streamer.engine import recovery, standby
+from streamer.engine.fetch import Fetched
+from streamer.engine.metrics import Metrics
+from streamer.engine.recovery import BulkRecovery
+from streamer.engine.restore import Restore
+from streamer.engine.runtime import Runtime
+from streamer.engine.settings import EngineSettings
+from streamer.engine.standby import Standbys
+from streamer.engine.store import Store
+from tests.engine.test_restore import DAY_MS, ID, Log, some_log
+
+TPS = [TP("c", 0), TP("c", 1)]
+
+
+class Broker:
+    """Changelogs by partition, read a few records at a time."""
+
+    def __init__(self) -> None:
+        self.logs = {0: some_log(), 1: Log()}
+        self.positions: dict[TopicPartition, int] = {}
+        self.away = 0
+
+    def assign(self, tps: list[TopicPartition]) -> None:
+        self.positions = dict.fromkeys(tps, 0)
+
+    async def beginning_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(tps, 0)
+
+    async def end_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {tp: self.logs[tp.partition].end for tp in tps}
+
+    def seek(self, tp: TopicPartition, position: int) -> None:
+        self.positions[tp] = position
+
+    async def fetch(self, _consumer: Any, tps: list[TopicPartition], *_: Any) -> dict[TopicPartition, Fetched]:
+        await asyncio.sleep(0)
+        if self.away:
+            self.away -= 1
+            raise KafkaConnectionError
+        out = {}
+        for tp in tps:
+            log, first = self.logs[tp.partition], self.positions[tp]
+            following = min(log.end, first + 4)
+            if following > first:
+                part = [r for r in log.records if first <= r.offset < following]
+                out[tp] = Fetched(part, first, following, log.end)
+                self.positions[tp] = following
+        return out
+
+    @asynccontextmanager
+    async def reader(self, *_: Any) -> AsyncIterator[Broker]:
+        yield self
+
+
+class Scene:
+    def __init__(self, tmp_path: Path, broker: Broker) -> None:
+        self.broker = broker
+        settings = EngineSettings(app_id="a", bootstrap_servers="b", state_dir=tmp_path)
+        self.runtime = Runtime(settings, Metrics())
+        self.store = Store(tmp_path)
+        self.table: Any = SimpleNamespace(restore=self.restore)
+        self.app: Any = SimpleNamespace(
+            settings=settings, runtime=self.runtime, metrics=self.runtime.metrics, recovery_moved=lambda: None
+        )
+
+    def restore(self, partition: int) -> Restore:
+        return Restore(f"c-{partition}", self.store.partition(0, partition), ID, DAY_MS, lambda: 5 * DAY_MS)
+
+    def rows(self, partition: int) -> dict[bytes, bytes]:
+        return dict(self.store.partition(0, partition).after(b"\x00"))
+
+    def value(self, name: str, partition: int | None = None) -> float | None:
+        labels = {} if partition is None else {"topic": "c", "partition": str(partition)}
+        return self.app.metrics.registry.get_sample_value(name, labels)  # type: ignore[no-any-return]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        for _ in range(20_000):
+            if condition():
+                return
+            await asyncio.sleep(0.001)
+        raise TimeoutError
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    broker = Broker()
+    for module in (recovery, standby):
+        monkeypatch.setattr(module, "fetch", broker.fetch)
+    monkeypatch.setattr(standby, "reader", broker.reader)
+    monkeypatch.setattr(standby, "_RETRY_S", 0.001)
+    return Scene(tmp_path, broker)
+
+
+async def read(scene: Scene) -> BulkRecovery:
+    reading: Any = BulkRecovery.__new__(BulkRecovery)
+    reading.app = scene.app
+    reading.tp_to_table = dict.fromkeys(TPS, scene.table)
+    reading.progress = recovery.Progress(scene.app.metrics, scene.runtime.clock)
+    restores = await reading._read(scene.broker, TPS)
+    assert [r.position for r in restores.values()] == [log.end for log in scene.broker.logs.values()]
+    made: BulkRecovery = reading
+    return made
+
+
+async def test_a_recovery_reads_to_the_end_counts_and_shows_what_is_left(scene: Scene) -> None:
+    reading = await read(scene)
+    assert [scene.rows(p) for p in (0, 1)] == [log.rows() for log in scene.broker.logs.values()]
+    assert scene.value("streamer_recovered_records_total") == scene.broker.logs[0].end
+    assert scene.value("streamer_recovery_remaining_records", 0) == 0
+    assert reading.progress.active, "outputs are repaired yet"
+    reading.progress.end()
+    await read(scene)
+    assert scene.value("streamer_recovered_records_total") == scene.broker.logs[0].end, "nothing is read twice"
+
+
+async def test_a_recovery_builds_anew_what_missed_a_delete(scene: Scene) -> None:
+    await read(scene)
+    log = scene.broker.logs[0]
+    log.put(b"k3", b"")
+    log.settle()
+    log.compact()
+    await read(scene)
+    assert scene.rows(0) == log.rows()
+
+
+async def test_a_standby_follows_and_its_promotion_reads_the_rest_alone(scene: Scene) -> None:
+    standbys, log = Standbys(scene.app), scene.broker.logs[0]
+    standbys.start(dict.fromkeys(TPS, scene.table))
+    assert len(standbys) == 2
+    await scene.until(lambda: scene.rows(0) == log.rows())
+    log.put(b"k3", b"")
+    log.put(b"new", b"v")
+    log.zombie(b"k4", b"late")
+    log.row()
+    scene.broker.away = 3
+    await scene.until(lambda: scene.restore(0).stored.position() == log.end)
+    await scene.until(lambda: scene.value("streamer_standby_lag_records", 0) == 0)
+    assert scene.rows(0) == log.rows()
+    await standbys.stop()
+    assert scene.value("streamer_standby_lag_records", 0) is None
+    log.put(b"rest", b"v")
+    reading = await read(scene)
+    assert scene.value("streamer_recovered_records_total") == 1
+    assert scene.rows(0) == log.rows()
+    assert reading is not None
+    assert scene.restore(0).stored.spoiled() == {b"k4"}, "what is to be written again is known still"
+
+
+async def test_a_standby_that_missed_a_delete_is_built_anew(scene: Scene) -> None:
+    await read(scene)
+    log = scene.broker.logs[0]
+    log.put(b"k3", b"")
+    log.settle()
+    log.compact()
+    standbys = Standbys(scene.app)
+    standbys.start({TPS[0]: scene.table})
+    await scene.until(lambda: scene.rows(0) == log.rows())
+    await standbys.stop()
+    await standbys.stop()
+    with pytest.raises(RuntimeError, match="being followed"):
+        standbys.start({TPS[0]: scene.table})
+        standbys.start({TPS[0]: scene.table})
+    await standbys.stop()
