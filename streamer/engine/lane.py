@@ -316,7 +316,10 @@ class Lane:
         room = len(self.units) < self.runtime.settings.slices_in_flight
         if self.chores is None or not self.live or self.handling is not None or not room:
             return  # done() and landed units ask again
-        self.chores.work(self.unit())
+        try:
+            self.chores.work(self.unit())
+        except Exception as exc:  # noqa: BLE001 - as for a role's sweep: a codec raised
+            fatal(Exit.HANDLER, f"upgrade of {self.ledger.name}", exc)
         self.consider()
         if self.chores.pending:
             self.tidy_soon()

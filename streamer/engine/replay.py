@@ -68,7 +68,7 @@ class Replay:
                 rows[key] = value[ORIGIN_BYTES:]
             else:
                 rows[key] = None
-                self.deleted.append(Deleted(record.offset, record.timestamp, key))
+                self.deleted.append(Deleted(record.offset, max(0, record.timestamp), key))
             if spoiled:
                 spoiled.discard(key)
         self.position = following
