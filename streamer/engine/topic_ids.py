@@ -132,20 +132,24 @@ async def topic_ids(client: AIOKafkaClient, topics: Iterable[str]) -> dict[str, 
 
 async def ask(bootstrap_servers: str, topics: Iterable[str]) -> dict[str, bytes]:
     """As ``topic_ids``, over a connection of its own. Raises KafkaError when no broker answers in some tries."""
-    wanted = set(topics)
+    wanted, tries = set(topics), 0
+    while True:
+        tries += 1
+        try:
+            found = await _ask_once(bootstrap_servers, wanted)
+        except (KafkaError, OSError, TimeoutError):
+            if tries == _TRIES:
+                raise
+        else:
+            if tries == _TRIES or not found or found.keys() >= wanted:
+                return found
+        await asyncio.sleep(_AGAIN_S)
+
+
+async def _ask_once(bootstrap_servers: str, topics: set[str]) -> dict[str, bytes]:
     client = AIOKafkaClient(bootstrap_servers=bootstrap_servers)
-    await client.bootstrap()
     try:
-        for last in (False,) * (_TRIES - 1) + (True,):
-            try:
-                found = await topic_ids(client, wanted)
-            except (KafkaError, OSError, TimeoutError):
-                if last:
-                    raise
-            else:
-                if last or not found or found.keys() >= wanted:
-                    return found
-            await asyncio.sleep(_AGAIN_S)
+        await client.bootstrap()
+        return await topic_ids(client, topics)
     finally:
         await client.close()
-    raise AssertionError("unreachable")
