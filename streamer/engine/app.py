@@ -128,7 +128,7 @@ class EngineApp(faust.App):
             source=source,
             restate=restate or {},
             sweep=sweep,
-            schema=schema,
+            rows_schema=schema,
         )
         self.the_table = self.tables.add(table)
         for topic in table.restate:

@@ -43,7 +43,7 @@ def lane_for(app: Any, topic: str, partition: int, start: Start) -> Lane:
         lane.sweep = lambda: bool(sweep(context))
     if table is not None and owned is not None:
         owned.row.source_id = topic_id or owned.row.source_id
-        upgrade = Upgrade(f"{table.name}-{partition}", owned, table.codec, table.schema, app.metrics)
+        upgrade = Upgrade(f"{table.name}-{partition}", owned, table.codec, table.rows_schema, app.metrics)
         lane.chores = Chores(owned, upgrade, app.now_ms)
     return lane
 

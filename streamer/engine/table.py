@@ -55,7 +55,8 @@ class KeyedTable(Table):
         self.source: str = options.pop("source")
         self.restate: Mapping[str, Restate] = options.pop("restate")
         self.sweep: Sweep | None = options.pop("sweep")
-        self.schema: int = options.pop("schema")
+        #: Of the rows. (Faust's ``schema`` is something else.)
+        self.rows_schema: int = options.pop("rows_schema")
         super().__init__(app, name=name, **options)
         #: The changelog's delete.retention.ms, as far as the broker tells.
         self.retention_ms = DELETE_RETENTION_MS

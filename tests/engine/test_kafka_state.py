@@ -36,7 +36,7 @@ def marks(workshop: Workshop) -> int:
     from rocksdict import AccessType, Options, Rdict
 
     db = Rdict(str(workshop.folder / "w0" / "db"), Options(raw_mode=True), access_type=AccessType.read_only())
-    found = sum(key[:1] == b"\xfd" for key in db)
+    found = sum(key[:1] == b"\xfd" for key, _ in db.items())
     db.close()
     return found
 

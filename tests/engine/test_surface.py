@@ -181,6 +181,13 @@ def test_raw_batches_are_taken_in_parts_without_losing_or_repeating_a_record(roo
     assert position == 9
 
 
+def test_what_a_table_of_ours_is_told_is_not_overwritten_by_faust_s(tmp_path: Path) -> None:
+    app = EngineApp(EngineSettings(app_id="x", bootstrap_servers="127.0.0.1:1", state_dir=tmp_path))
+    codec: Any = object()
+    table = app.keyed_table("t", source="s", partitions=3, codec=codec, schema=2)
+    assert (table.rows_schema, table.source, table.codec, table.restate, table.sweep) == (2, "s", codec, {}, None)
+
+
 def test_an_app_is_declared_without_a_broker(tmp_path: Path) -> None:
     app = EngineApp(EngineSettings(app_id="x", bootstrap_servers="127.0.0.1:1,127.0.0.1:2", state_dir=tmp_path))
     app.slices("a", "b", read_committed=True)
