@@ -59,6 +59,9 @@ class PostgresWriter:
     ) -> None:
         self.limits = limits or WriterLimits()
         self.while_waiting: Callable[[], AbstractContextManager[object]] = nullcontext
+        #: Called with each transaction's rows written and not committed, and once more when they are.
+        self.in_transaction: Callable[[], object] = _nothing
+        self.after_transaction: Callable[[], object] = _nothing
         self.waiting = False
         self.waiting_since: float | None = None
         self.attempts_failed = 0
@@ -179,6 +182,8 @@ class PostgresWriter:
             async with connection.transaction():
                 for table, rows in batch.sorted_rows():
                     await _execute(connection, table, rows)
+                self.in_transaction()
+            self.after_transaction()
         except ERRORS as error:
             if verdict(error, was_connected=True) is not Verdict.DATA:
                 raise
@@ -219,6 +224,10 @@ class PostgresWriter:
         since, self.waiting, self.waiting_since = self.waiting_since, False, None
         if since is not None:
             log.info("no longer waiting for postgres after %.1f s", self._clock() - since)
+
+
+def _nothing() -> None:
+    return None
 
 
 def _fail(done: asyncio.Future[None], error: BaseException) -> None:

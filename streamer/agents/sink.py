@@ -14,7 +14,7 @@ from sinks.batch import Batch
 from sinks.decode import DECODERS, decode
 from sinks.errors import Position, SinkConfigurationError, SinkDataError, UndecodableMessage
 from sinks.writer import PostgresWriter
-from streamer.engine import EngineApp, Exit, Refusal, Slice
+from streamer.engine import EngineApp, Exit, Refusal, Slice, failpoints
 from topics.catalog import topics as all_topics
 
 AGENT: Final = "sink"
@@ -36,6 +36,8 @@ def register(app: EngineApp, *, dsn: str, sources: Iterable[str], domains: Itera
 def attach(app: EngineApp, writer: PostgresWriter, topics: Sequence[str]) -> Any:
     """Declare the sink's agent on ``app`` over ``topics``; the agent. Closes ``writer`` when the app stops."""
     writer.while_waiting = lambda: app.runtime.waiting_on(WAITS_ON)
+    writer.in_transaction = lambda: failpoints.hit("in_transaction")
+    writer.after_transaction = lambda: failpoints.hit("after_transaction")
     app.on_before_shutdown.connect(_closing(writer))
 
     async def sink(stream: AsyncIterator[Slice]) -> None:

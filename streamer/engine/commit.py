@@ -63,6 +63,7 @@ class CommitSteps:
 
     async def run(self, lane: Lane, unit: Unit, previous: Unit | None) -> None:
         """outputs → changelog → local store → ledger; the offset goes to the broker later, by timer."""
+        failpoints.hit("before_outputs")
         self.runtime.pause_check()
         if previous is not None:
             await previous.told.wait()
@@ -70,12 +71,15 @@ class CommitSteps:
         unit.told.set()
         if unit.sooner.messages or unit.later.messages:
             failpoints.hit("after_outputs")
+        if unit.following == unit.first:
+            failpoints.hit("in_sweep")
         if previous is not None and previous.task is not None:
             await previous.task
         if unit.steps:
             await self.external(unit)
         elif lane.owned is not None and unit.changes is not None:
             self.runtime.pause_check()
+            failpoints.hit("before_changelog")
             await self.changelog(lane.owned, unit)
             failpoints.hit("after_changelog")
             self.local(lane.owned, unit)
@@ -87,6 +91,8 @@ class CommitSteps:
         for batch in (unit.sooner, unit.later):
             if batch.messages:
                 await self._send(lane.owned, batch)
+                if batch is unit.sooner and unit.later.messages:
+                    failpoints.hit("between_outputs")
         if lane.owned is not None:
             unit.positions = dict(lane.owned.outputs)
 
@@ -186,4 +192,5 @@ class CommitSteps:
         """A compacted output: each batch at its expected position, one after the other."""
         assert self.runtime.appender is not None
         for part in self.runtime.appender.parts(queue, self.runtime.settings.output_batch_bytes):
+            failpoints.hit("before_compacted")
             owned.outputs[topic] = await self.append(topic, partition, part, owned.outputs[topic])

@@ -174,6 +174,7 @@ class SliceConsumer(driver.Consumer):
                 accepted = False
             self.runtime.metrics.commits.labels("accepted" if accepted else "refused").inc()
             if accepted:
+                failpoints.hit("after_offset_commit")
                 self.runtime.answered()
                 self.committed_at = self.runtime.clock()
                 for tp, offset in todo.items():

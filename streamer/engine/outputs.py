@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.structs import TopicPartition
 
+from streamer.engine import failpoints
 from streamer.engine.exits import Exit, Refusal
 from streamer.engine.fetch import fetch
 from streamer.engine.unit import Message
@@ -41,6 +42,7 @@ async def repair_outputs(app: Any, consumer: Any, table: KeyedTable, owned: Owne
         keys = await _keys(consumer, tp, max(known or 0, begin[tp]), end[tp])
         owned.outputs[topic] = end[tp]
         await _restate(app, table, owned, topic, sorted(keys))
+        failpoints.hit("in_restating")
 
 
 async def _keys(consumer: Any, tp: TopicPartition, start: int, end: int) -> set[bytes]:

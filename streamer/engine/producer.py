@@ -40,6 +40,7 @@ class Appender:
         for part in self.parts(queue, batch_bytes):
             builder = self._built(topic, partition, part, batch_bytes)
             sent.append(await self._hand_in(builder, topic, partition))
+        await failpoints.hit_on_the_wire("in_outputs")
         for future in sent:
             await future
 

@@ -243,6 +243,18 @@ def test_failpoints_need_two_switches_and_count(monkeypatch: pytest.MonkeyPatch)
     failpoints.arm({})
 
 
+def test_a_failpoint_stops_the_process_once_and_lets_it_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[str] = []
+    monkeypatch.setattr(failpoints, "stop", lambda: stopped.append("x"))
+    failpoints.arm({"STREAMER_FAILPOINTS": "before_outputs:1:stop", "STREAMER_ALLOW_FAILPOINTS": "1"})
+    for _ in range(4):
+        failpoints.hit("before_outputs")
+    assert stopped == ["x"]
+    with pytest.raises(ValueError, match="'sleep' is not `stop`"):
+        failpoints.arm({"STREAMER_FAILPOINTS": "before_outputs:1:sleep", "STREAMER_ALLOW_FAILPOINTS": "1"})
+    failpoints.arm({})
+
+
 def test_every_exit_says_what_to_do() -> None:
     assert set(ADVICE) == set(Exit)
     assert [int(e) for e in Exit] == list(range(70, 81))
