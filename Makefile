@@ -38,7 +38,7 @@ fmt: $(VENV)/dev.stamp ## Format, and fix what can be fixed.
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-faults: $(VENV)/dev.stamp ## Kill runs (SEED=… repeats one).
+faults: $(VENV)/dev.stamp ## Every fault on the whole chain (SEED=…, FAULT=5,poison, HOURS=2, CONTROLS=1).
 	$(BIN)/python -m tests.faults $(ARGS)
 
 bench: $(VENV)/base.stamp ## Ours beside its peers and plain loops: docs/performance.md (40 minutes; ARGS=--quick).

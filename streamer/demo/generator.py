@@ -33,6 +33,11 @@ def generate(folder: Path, *, n_events: int = N_EVENTS, seed: int = SEED) -> Tru
     scenarios.tell_all(world, scale)
     refusals.tell_all(world, scale)
     background.fill(world, n_events)
+    return write(world, folder)
+
+
+def write(world: World, folder: Path) -> Truth:
+    """The truth of a world that is told to its end, then its events, into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     found = _phases(world)
     (folder / TRUTH_FILE).write_bytes(truth.encode(world.truth))

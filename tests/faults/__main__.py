@@ -1,8 +1,8 @@
-"""``make faults``: kill runs of several seeds, then the negative controls; a table, and an exit code.
+"""``make faults``: every fault of the catalogue with one seed, then the negative controls; a table, and an exit code.
 
-SEED=n runs one seed again; FAULTS_SEEDS=a,b names several (default: 1, 2 and one drawn now); FAULTS_EVENTS=n events a run;
-CONTROLS=0 leaves the negative controls out, CONTROLS=1 runs them alone (FAULTS_CONTROL=name: one of them;
-FAULTS_CONTROL_EVENTS=n); KEEP=1 keeps the folders.
+SEED=n: this seed (default: drawn, printed). FAULT=5,poison: some, by number or name. HOURS=2: new seeds of all (or the chosen)
+until the time is over, or one fails. CONTROLS=1: the negative controls alone; CONTROLS=0: without them. KEEP=1 keeps the
+folders. FAULTS_JSON=file: the report for programs (default: .streamer/faults.json).
 """
 
 from __future__ import annotations
@@ -13,66 +13,65 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
-from typing import Final
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 
-from tests.faults.report import controls_table, progress, table
-from tests.faults.runs import SABOTAGE, Result, Run
+from tests.faults import controls
+from tests.faults.catalog import Case, chosen
+from tests.faults.report import details, progress, table, write
+from tests.faults.runs import Result, Run
 
-EVENTS: Final = 110_000  # a named place of a commit may take several attempts, of some 4,000 events each
-CONTROL_EVENTS: Final = 30_000
 SEED_LIMIT: Final = 2**31
+HOUR_S: Final = 3_600.0
+JSON_FILE: Final = ".streamer/faults.json"
 
 
-def _seeds() -> list[int]:
-    if os.environ.get("SEED"):
-        return [int(os.environ["SEED"])]
-    if os.environ.get("FAULTS_SEEDS"):
-        return [int(seed) for seed in os.environ["FAULTS_SEEDS"].split(",")]
-    return [1, 2, random.randrange(3, SEED_LIMIT)]
+def _seeds(hours: float) -> Iterator[int]:
+    """One; for a soak, new ones as long as there is time."""
+    until = time.monotonic() + hours * HOUR_S
+    yield int(os.environ.get("SEED") or random.randrange(1, SEED_LIMIT))
+    while time.monotonic() < until:
+        yield random.randrange(1, SEED_LIMIT)
 
 
-async def _real(seeds: list[int], events: int, *, keep: bool) -> list[Result]:
-    results = []
-    for seed in seeds:
-        progress(f"seed {seed}")
-        results.append(await Run(seed, events, progress).run(keep=keep))
-        sys.stdout.write(table(results[-1:]) + "\n")
-    return results
-
-
-async def _controls(seed: int, events: int, *, keep: bool) -> list[Result]:
-    results = []
-    only = os.environ.get("FAULTS_CONTROL")
-    for sabotage in [only] if only else ("", *SABOTAGE):
-        progress(f"control, seed {seed}: {SABOTAGE.get(sabotage, 'the real build')}")
-        run = Run(seed, events, progress, control=True, sabotage=sabotage)
-        results.append(await run.run(keep=keep))
-    return results
+async def _runs(cases: list[Case], cache: Path, hours: float, results: list[Result]) -> bool:
+    """True when all went well; a soak stops at its first failure, and when its time is over."""
+    until = time.monotonic() + hours * HOUR_S
+    for turn, seed in enumerate(_seeds(hours)):
+        for case in cases:
+            if turn and time.monotonic() > until:
+                return True
+            progress(f"fault {case.fault}, {case.name}, seed {seed}: {case.says}")
+            result = await Run(case, seed, progress, cache).run(keep=os.environ.get("KEEP") == "1")
+            results.append(result)
+            progress(f"{'passed' if result.ok else 'FAILED'} in {result.seconds:.0f} s\n{details(result)}")
+            if hours and not result.ok:
+                return False
+    return all(result.ok for result in results)
 
 
 async def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers die here on purpose
-    seeds, choice, keep = _seeds(), os.environ.get("CONTROLS", ""), os.environ.get("KEEP") == "1"
-    begun = time.monotonic()
-    progress(f"seeds {', '.join(map(str, seeds))} (repeat one with SEED=…)")
+    choice, hours = os.environ.get("CONTROLS", ""), float(os.environ.get("HOURS") or 0)
+    begun, good = time.monotonic(), True
     results: list[Result] = []
-    controls: list[Result] = []
-    if choice != "1":
-        results = await _real(seeds, int(os.environ.get("FAULTS_EVENTS", EVENTS)), keep=keep)
-    if choice != "0":
-        controls = await _controls(seeds[0], int(os.environ.get("FAULTS_CONTROL_EVENTS", CONTROL_EVENTS)), keep=keep)
-    failed = [result.seed for result in results if not result.ok]
-    if len(results) > 1:
-        sys.stdout.write(table(results) + "\n")
-    if controls:
-        text, good = controls_table(controls)
-        sys.stdout.write(text + "\n")
-        failed += [] if good else [controls[0].seed]
-    for seed in dict.fromkeys(failed):
-        sys.stdout.write(f"FAILED: repeat with `make faults SEED={seed}`\n")
-    sys.stdout.write(f"{'failed' if failed else 'passed'} in {time.monotonic() - begun:.0f} s\n")
-    return 1 if failed else 0
+    shown: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="faults-worlds-") as folder:
+        if choice != "1":
+            good = await _runs(chosen(os.environ.get("FAULT", "")), Path(folder), hours, results)
+            sys.stdout.write(table(results) + "\n")
+        if choice == "1" or (choice != "0" and not hours and not os.environ.get("FAULT")):
+            shown, caught = await controls.run(int(os.environ.get("SEED") or 1), Path(folder))
+            good = good and caught
+    write(Path(os.environ.get("FAULTS_JSON", JSON_FILE)), results, shown)
+    for result in results:
+        if not result.ok:
+            sys.stdout.write(f"FAILED: repeat with `make faults FAULT={result.case.name} SEED={result.seed}`\n")
+    sys.stdout.write(f"{'passed' if good else 'failed'} in {time.monotonic() - begun:.0f} s\n")
+    return 0 if good else 1
 
 
 async def _told() -> int:
@@ -83,4 +82,7 @@ async def _told() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(_told()))
+    try:
+        sys.exit(asyncio.run(_told()))
+    except ValueError as error:
+        sys.exit(f"error: {error}")

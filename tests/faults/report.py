@@ -1,16 +1,25 @@
-"""What a person reads of the runs: progress while they last, a table of each afterwards. Not for: deciding (``runs``)."""
+"""What a person reads of the runs: progress while they last, one line a run, all details of one that failed; the same as JSON.
+
+Not for: deciding (``runs``).
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Sequence
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
-from tests.faults.runs import SABOTAGE, Result
+from tests.faults.runs import Result
 
 _BEGUN: Final = time.monotonic()
-_FOUND: Final = ("alerts missing", "alerts conflicting", "alerts unknown", "state rows wrong")
+KINDS: Final = ("lost", "doubled", "wrong", "residual")
+COLUMNS: Final = (
+    ("fault", 6), ("scenario", 16), ("events", 9), ("kills, cuts", 12), ("lost", 6), ("doubled", 8), ("wrong", 7),
+    ("residual", 9), ("copies", 8), ("at most", 9), ("seconds", 8), ("seed", 12), ("verdict", 8),
+)  # fmt: skip
 
 
 def progress(text: str) -> None:
@@ -18,62 +27,68 @@ def progress(text: str) -> None:
     sys.stdout.flush()
 
 
+def row(result: Result) -> dict[str, Any]:
+    """A run as the report's line has it."""
+    verdict = result.verdict
+    return {
+        "fault": result.case.fault,
+        "scenario": result.case.name,
+        "events": result.events,
+        "kills, cuts": result.counters["misfortunes"],
+        **{kind: verdict.sum_of(kind) if verdict else "-" for kind in KINDS},
+        "copies": verdict.figures.get("copies", 0) if verdict else "-",
+        "at most": verdict.figures.get("copies at most", 0) if verdict else "-",
+        "seconds": round(result.seconds),
+        "seed": result.seed,
+        "verdict": "passed" if result.ok else "FAILED",
+    }
+
+
 def table(results: Sequence[Result]) -> str:
-    """One column a seed."""
-    rows: list[tuple[str, list[str]]] = [
-        ("seed", [str(r.seed) for r in results]),
-        ("seconds", [f"{r.seconds:.0f}" for r in results]),
+    """One line a run, then what went wrong, then sums."""
+    lines = ["  ".join(f"{name:>{width}}" for name, width in COLUMNS)]
+    rows = [row(result) for result in results]
+    lines += ["  ".join(f"{found[name]!s:>{width}}" for name, width in COLUMNS) for found in rows]
+    events, cuts = (sum(found[name] for found in rows) for name in ("events", "kills, cuts"))
+    lines.append(f"{len(results)} runs, {events:,} events, {cuts:,} kills and cuts")
+    return "\n".join([*lines, *(line for result in results if not result.ok for line in _wrong(result))])
+
+
+def _wrong(result: Result) -> list[str]:
+    name = f"{result.case.fault} {result.case.name}, seed {result.seed}"
+    lines = [f"{name}: {result.problem}"] if result.problem else []
+    lines += [f"{name}: the plan was not kept: {text}" for text in result.broken]
+    if result.verdict:
+        wrong = {what: count for what, count in result.verdict.wrong.items() if count}
+        lines += [f"{name}: {count} {what}: {result.verdict.examples.get(what, '')}" for what, count in wrong.items()]
+    return lines
+
+
+def details(result: Result) -> str:
+    """What a run did and found, in a few lines."""
+    did = ", ".join(f"{count} {what}" for what, count in result.counters.items() if what != "misfortunes")
+    ends = ", ".join(f"{what} × {count}" for what, count in sorted(result.unexpected.items()))
+    lines = [f"    did: {did}", f"    ended by themselves: {ends or 'none'}"]
+    if result.verdict:
+        lines.append("    found: " + ", ".join(f"{count} {what}" for what, count in result.verdict.figures.items()))
+        compared = [what for what, count in result.verdict.wrong.items() if not count]
+        lines.append(f"    = 0: {', '.join(compared)}")
+    return "\n".join([*lines, *(f"    {line}" for line in _wrong(result))])
+
+
+def write(path: Path, results: Sequence[Result], controls: Sequence[dict[str, Any]]) -> None:
+    """Everything of every run, for programs."""
+    runs = [
+        {
+            **row(result),
+            "did": dict(result.counters),
+            "ended by themselves": dict(result.unexpected),
+            "figures": result.verdict.figures if result.verdict else {},
+            "compared": result.verdict.wrong if result.verdict else {},
+            "plan not kept": result.broken,
+            "problem": result.problem,
+        }
+        for result in results
     ]
-    rows += [
-        (f"kills of {role} (counted)", [_kills(r, role) for r in results]) for role in ("dossier", "intake", "sink")
-    ]
-    rows.append(
-        ("least newly applied", [str(min((d.newly for d in r.deaths if d.counted), default=0)) for r in results])
-    )
-    rows.append(
-        ("least remaining", [str(min((d.remaining for d in r.deaths if d.counted), default=0)) for r in results])
-    )
-    rows.append(("kills with redelivery", [_redelivered(r) for r in results]))
-    names = list(dict.fromkeys(name for r in results for name in r.notes))
-    rows += [(name, [str(r.notes.get(name, "")) for r in results]) for name in names]
-    figures = list(dict.fromkeys(n for r in results if r.verdict for n in r.verdict.figures))
-    rows += [(n, [str(r.verdict.figures.get(n, "")) if r.verdict else "-" for r in results]) for n in figures]
-    wrong = list(dict.fromkeys(n for r in results if r.verdict for n in r.verdict.wrong))
-    rows += [(f"= 0: {n}", [str(r.verdict.wrong.get(n, "")) if r.verdict else "-" for r in results]) for n in wrong]
-    rows.append(("verdict", ["passed" if r.ok else "FAILED" for r in results]))
-    width = max(len(name) for name, _ in rows)
-    lines = [f"{name:<{width}}  " + "  ".join(f"{cell:>14}" for cell in cells) for name, cells in rows]
-    for r in results:
-        lines += [f"seed {r.seed}: the plan was not kept: {text}" for text in r.plan_broken]
-        lines += [f"seed {r.seed}: {r.problem}"] if r.problem else []
-        lines += [f"seed {r.seed}: {n}, e.g. {e}" for n, e in (r.verdict.examples.items() if r.verdict else ())]
-    return "\n".join(lines)
-
-
-def _kills(result: Result, role: str) -> str:
-    of_role = [death for death in result.deaths if death.role == role]
-    return f"{len(of_role)} ({sum(death.counted for death in of_role)})"
-
-
-def _redelivered(result: Result) -> str:
-    counted = [death for death in result.deaths if death.counted]
-    return f"{sum(death.redelivered > 0 for death in counted)} of {len(counted)}"
-
-
-def controls_table(results: Sequence[Result]) -> tuple[str, bool]:
-    """The real build beside the broken ones on the same plan; good when it passes and each of them is caught."""
-    lines = [f"negative controls, seed {results[0].seed}, the same plan for each"]
-    lines.append(f"{'build':<36}{'kills':>6}" + "".join(f"{name:>20}" for name in _FOUND) + f"{'verdict':>10}")
-    good = True
-    for r in results:
-        wrong = r.verdict.wrong if r.verdict else {}
-        real = r.build == "real"
-        caught = wrong.get("alerts missing", 0) + wrong.get("alerts conflicting", 0) > 0
-        good = good and (r.ok if real else caught)
-        name = "the real build" if real else SABOTAGE[r.build]
-        cells = "".join(f"{wrong.get(n, '-'):>20}" for n in _FOUND)
-        verdict = ("passed" if r.ok else "FAILED") if real else ("caught" if caught else "NOT CAUGHT")
-        lines.append(f"{name:<36}{len(r.deaths):>6}{cells}{verdict:>12}")
-        lines += [f"  {r.problem}"] if r.problem else []
-        lines += [f"  {n}, e.g. {e}" for n, e in (r.verdict.examples.items() if r.verdict else ())]
-    return "\n".join(lines), good
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"runs": runs, "controls": list(controls)}, indent=1, ensure_ascii=False) + "\n")

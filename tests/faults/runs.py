@@ -1,64 +1,69 @@
-"""One run of one seed, from an empty folder to its verdict. Not for: what is printed of it (``__main__``)."""
+"""One run of one case and seed, from an empty folder to its verdict. Not for: what is printed of it (``report``)."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from streamer import kafka_io
-from streamer.demo import generator
-from streamer.demo.truth import Truth
-from streamer.engine.exits import Exit
-from tests.faults.driver import Death, Driver, GivenUpError
-from tests.faults.plan import REDELIVERED_SHARE_MIN, Limits, Step, control_steps, steps, subscriber_moments
-from tests.faults.stage import Role, Stage
+from streamer.audit import read_books
+from tests.faults import worlds
+from tests.faults.catalog import Case
+from tests.faults.needs import Needs
+from tests.faults.scene import GivenUpError, Scene
+from tests.faults.stage import Stage
+from tests.faults.subscriber import Subscriber
 from tests.faults.traffic import Traffic
-from tests.faults.verdict import Verdict, judge
+from tests.faults.verdict import Judge, Verdict, judge
 from tests.faults.waiting import LateError, until
 from tests.faults.watch import Watch
 
-RUN_TIMEOUT_S: Final = 1_500.0
+RUN_TIMEOUT_S: Final = 900.0
 DRAIN_TIMEOUT_S: Final = 180.0
-# What a role may end with when its neighbours or servers die; a restart mends these (streamer.engine.exits).
-SAFE_ENDS: Final = {Exit.GAP, Exit.REVOKE, Exit.RECOVERY, Exit.FOREIGN, Exit.STALL, Exit.PAUSE}
-SABOTAGE: Final = {"outputs-last": "outputs after changelog", "torn-batch": "batch torn between head and fact"}
+ROLES: Final = ("intake", "dossier", "sink")
 
 
 class Result(NamedTuple):
-    """What a run found. ``plan_kept`` lists what the plan asked for and did not get."""
+    """What a run found. ``broken``: what the plan asked for and did not get."""
 
+    case: Case
     seed: int
-    build: str
     events: int
     seconds: float
-    deaths: list[Death]
-    notes: dict[str, Any]
+    counters: Counter[str]
+    unexpected: Counter[str]
     verdict: Verdict | None
-    plan_broken: list[str]
+    broken: list[str]
     problem: str
 
     @property
     def ok(self) -> bool:
-        return self.verdict is not None and self.verdict.ok and not self.plan_broken and not self.problem
+        return self.verdict is not None and self.verdict.ok and not self.broken and not self.problem
 
 
 class Run:
-    """One run. ``sabotage``: the name of a negative control, or nothing for the real build."""
+    """One run. ``sabotage``: arguments to Python instead of ``-m streamer.app`` for the dossier (a negative control)."""
 
     def __init__(
-        self, seed: int, events: int, say: Callable[[str], None], *, control: bool = False, sabotage: str = ""
+        self, case: Case, seed: int, say: Callable[[str], None], cache: Path, sabotage: tuple[str, ...] = ()
     ) -> None:
-        self.seed, self.events, self.say, self.control, self.sabotage = seed, events, say, control, sabotage
-        self.home = Path(tempfile.mkdtemp(prefix=f"faults-{seed}-"))
-        self.stage = Stage(self.home / "home")
-        self.limits = Limits.of(events)
-        self.driver: Driver | None = None
-        self.stopped: list[int] = []
+        self.case, self.seed, self.say, self.cache, self.sabotage = case, seed, say, cache, sabotage
+        self.needs: Needs = case.module.NEEDS
+        self.home = Path(tempfile.mkdtemp(prefix=f"faults-{case.fault}-{seed}-"))
+        self.stage = Stage(
+            self.home / "home",
+            partitions=self.needs.partitions,
+            brokers=self.needs.brokers,
+            environment=self.needs.environment,
+        )
+        self.scene: Scene | None = None
 
     async def run(self, *, keep: bool = False) -> Result:
         begun = time.monotonic()
@@ -74,55 +79,68 @@ class Run:
                 self.say(f"  kept: {self.home}")
             else:
                 shutil.rmtree(self.home, ignore_errors=True)
-        driver = self.driver
+        scene = self.scene
         return Result(
+            self.case,
             self.seed,
-            self.sabotage or "real",
-            self.events,
+            scene.traffic.total if scene else 0,
             time.monotonic() - begun,
-            driver.deaths if driver else [],
-            self._notes(driver) if driver else {},
+            scene.counters if scene else Counter(),
+            Counter(f"{label.partition('-')[0]} {code}" for label, code in scene.unexpected) if scene else Counter(),
             verdict,
-            self._broken(driver) if driver and not self.control else [],
+            self._broken(scene) if scene else [],
             problem,
         )
 
     async def _run(self) -> Verdict:
-        truth: Truth = generator.generate(self.home / "events", n_events=self.events, seed=self.seed)
+        needs, module = self.needs, self.case.module
+        rng = random.Random(f"{self.case.name} {self.seed}")
+        truth, folder = worlds.world(self.cache, needs.world, needs.events, self.seed)
         self.say(f"  {truth.messages} events, {truth.items} items, {len(truth.alerts)} alerts to come")
         await self.stage.up(truth.clock)
         watch = Watch(self.stage)
-        traffic = Traffic(self.stage, watch, truth, self.home / "events", self.limits.per_second)
-        roles = {name: self._role(name) for name in ("intake", "dossier", "sink")}
-        driver = self.driver = Driver(
-            self.stage, watch, traffic, self.limits, roles, self.say, lambda: self._role("dossier", "1")
-        )
-        tasks = [asyncio.create_task(work) for work in (watch.run(), driver.keep_alive(), traffic.run())]
-        moments = [] if self.control else subscriber_moments(self.seed, truth.messages)
-        subscribing = asyncio.create_task(driver.subscribers(moments))
-        try:
-            plan: list[Step] = control_steps(self.seed) if self.control else steps(self.seed)
-            driving = asyncio.create_task(driver.run(plan))
-            await _first_failure(driving, *tasks, until_done=[driving])
-            await _first_failure(*tasks, until_done=[tasks[2]])
-            await _first_failure(*tasks[:2], asyncio.create_task(self._drained(watch)), until_done=None)
-            subscribers = await subscribing
-        except BaseException:
-            subscribing.cancel()
-            driving.cancel()
-            raise
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        self.stopped = await self.stage.stop_roles()
-        self.say(f"  all applied; roles stopped with {self.stopped}; judging")
-        return await judge(self.stage, truth, subscribers)
+        traffic = Traffic(self.stage, watch, truth, folder, per_second=needs.per_second, backlog=needs.backlog)
+        self.stage.commands |= needs.commands
+        if self.sabotage:
+            self.stage.commands["dossier"] = self.sabotage
+        roles = {f"{name}-0": self.stage.role(name) for name in ROLES}
+        scene = self.scene = Scene(self.stage, watch, traffic, roles, rng, self.say)
+        if hasattr(module, "prepare"):
+            await module.prepare(scene)
+        subscribers = await self._played(scene, module.run)
+        judging = Judge(self.stage, truth)
+        verdict = await judge(judging, subscribers, scene.cuts)
+        if hasattr(module, "judge"):
+            await module.judge(scene, judging)
+        return verdict
 
-    def _role(self, name: str, instance: str = "0") -> Role:
-        if self.sabotage and name == "dossier":
-            return self.stage.role(name, instance, ("-m", "tests.faults.sabotage", self.sabotage))
-        return self.stage.role(name, instance)
+    async def _played(self, scene: Scene, play: Any) -> list[Subscriber]:
+        """The scenario, then the rest of the traffic, drained; roles stopped."""
+        watch, traffic = scene.watch, scene.traffic
+        watching, alive, flowing = (asyncio.create_task(w) for w in (watch.run(), scene.keep_alive(), traffic.run()))
+        tasks = [watching, alive, flowing]
+        low, high = traffic.total // 20, traffic.total - traffic.total // 20
+        moments = sorted(scene.rng.randrange(low, high) for _ in range(self.needs.subscribers))
+        subscribing = asyncio.create_task(scene.subscribers(moments))
+        driving = asyncio.create_task(play(scene))
+        try:
+            await first_failure([driving, *tasks], driving)
+            scene.counters["events left when the misfortunes ended"] = traffic.total - traffic.published
+            self.say("  misfortunes are over; the rest of the traffic")
+            traffic.grant_all()
+            await first_failure(tasks, flowing)
+            draining = asyncio.create_task(self._drained(watch))
+            await first_failure([watching, alive, draining], draining)
+            subscribers = await subscribing
+        finally:
+            for task in (subscribing, driving, *tasks):
+                task.cancel()
+            await asyncio.gather(driving, *tasks, return_exceptions=True)
+        stopped = await self.stage.stop_roles()
+        if any(stopped):
+            scene.broken.append(f"exit codes {stopped} after SIGTERM")
+        self.say(f"  all applied; roles stopped with {stopped}; judging")
+        return subscribers
 
     async def _drained(self, watch: Watch) -> None:
         """The sink has committed all there is, too, and what is due is swept."""
@@ -133,8 +151,6 @@ class Run:
         ]  # fmt: skip
 
         async def nothing_left() -> bool:
-            from streamer.audit import read_books
-
             books, _ = await read_books(self.stage.bootstrap, self.stage.changelog)
             if any(row.swept < row.clock for row in books.values()):
                 return False
@@ -142,54 +158,26 @@ class Run:
             done = await kafka_io.committed(self.stage.bootstrap, self.stage.group("sink"))
             return all(done.get(key, 0) >= end for key, end in ends.items())
 
-        await until("the sink to have written all, and what is due to be swept", nothing_left, DRAIN_TIMEOUT_S, 1.0)
+        await until("the sink to have written all, and what is due to be swept", nothing_left, DRAIN_TIMEOUT_S, 0.5)
 
-    def _notes(self, driver: Driver) -> dict[str, Any]:
-        return {
-            "wiped": driver.wiped,
-            "paused": driver.paused,
-            "kafka killed": driver.kafka_killed,
-            "Postgres away": driver.away,
-            "ended by themselves": driver.unexpected,
-            "stopped with": self.stopped,
-        }
-
-    def _broken(self, driver: Driver) -> list[str]:
+    def _broken(self, scene: Scene) -> list[str]:
         """What the plan asked for and did not get."""
-        counted = [death for death in driver.deaths if death.counted]
-        broken = []
-        for role, least in (("dossier", 6), ("intake", 2), ("sink", 2)):
-            count = sum(death.role == role for death in counted)
-            if count < least:
-                broken.append(f"{count} of {least} kills of {role}")
-        places = ("after_outputs", "in_changelog")
-        broken += [f"no kill at {place}" for place in places if not any(place in death.how for death in counted)]
-        if not any("in recovery" in death.how for death in driver.deaths):
-            broken.append("no kill in recovery")
-        shown = sum(death.redelivered > 0 for death in counted)
-        if shown < REDELIVERED_SHARE_MIN * len(counted):
-            broken.append(f"redelivery after {shown} of {len(counted)} kills only")
-        if not driver.wiped:
-            broken.append("no state folder removed")
-        if driver.paused.get("slept_s", 0) <= driver.paused.get("session_s", 0):
-            broken.append("no worker paused beyond its session")
-        if not driver.kafka_killed:
-            broken.append("no broker killed")
-        if driver.away.get("alerts_meanwhile", 0) <= 0:
-            broken.append("no alert reached Kafka while Postgres was away")
-        broken += [f"{role} ended with {code} by itself" for role, code in driver.unexpected if code not in SAFE_ENDS]
-        if any(self.stopped):
-            broken.append(f"exit codes {self.stopped} after SIGTERM")
-        return broken
+        broken = list(scene.broken)
+        if scene.counters["misfortunes"] == 0:
+            broken.append("no misfortune at all")
+        if scene.counters["events left when the misfortunes ended"] <= 0:
+            broken.append("the traffic was over before the misfortunes")
+        wild = Counter(
+            f"{role} ended with {code} by itself" for role, code in scene.unexpected if code not in scene.ends
+        )
+        return broken + [f"{what} ({count} times)" for what, count in wild.items()]
 
 
-async def _first_failure(*tasks: asyncio.Task[Any], until_done: list[asyncio.Task[Any]] | None) -> None:
-    """Wait for ``until_done`` (default: the last task), raising what any of the tasks raises first."""
-    awaited = set(until_done or [tasks[-1]])
-    while True:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+async def first_failure(tasks: list[asyncio.Task[Any]], awaited: asyncio.Task[Any]) -> None:
+    """Wait for ``awaited``, raising what any of the tasks raises first."""
+    pending = {*tasks, awaited}
+    while not awaited.done():
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-        if awaited <= done:
-            return
-        tasks = tuple(task for task in tasks if task not in done)
+    awaited.result()

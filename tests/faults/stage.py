@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -34,15 +34,20 @@ _METRIC: Final = re.compile(r"^([a-z_]+)(?:\{(.*)\})? ([0-9.e+-]+|NaN)$", re.MUL
 
 
 class Role:
-    """One role's process and its successors. ``held``: the driver waits for its end itself."""
+    """One role's process and its successors. ``held``: a scenario waits for its end itself. ``instance``: "" is a dynamic
+    member of its group, with a home of its own (``home`` in ``environment``)."""
 
-    def __init__(self, stage: Stage, name: str, instance: str, command: Sequence[str]) -> None:
+    def __init__(
+        self, stage: Stage, name: str, instance: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
         self.stage, self.name, self.instance = stage, name, instance
+        self.own = dict(environment)
         self.process: subprocess.Popen[bytes] | None = None
         self.command = [sys.executable, *command, name]
         self.held = False
         self.exits: list[int] = []  # of every process that ended, in order
-        self.log = stage.home / "logs" / f"{name}-{instance}.log"
+        self.log = stage.home / "logs" / f"{name}-{instance or 'dynamic'}.log"
+        self.started_at = 0.0
         self.ended_at = 0.0
 
     @property
@@ -50,17 +55,21 @@ class Role:
         return f"{self.name}-{self.instance}"
 
     @property
+    def environment(self) -> dict[str, str]:
+        return {**self.stage.environment, "STREAMER_INSTANCE": self.instance, **self.own}
+
+    @property
     def settings(self) -> Settings:
-        return Settings.from_env({**self.stage.environment, "STREAMER_INSTANCE": self.instance})
+        return Settings.from_env(self.environment)
 
     @property
     def state_dir(self) -> Path:
         return self.settings.state_dir(self.name)
 
     def start(self, failpoint: str = "") -> None:
-        """A new process; with ``failpoint`` (name:count) it will kill itself there."""
+        """A new process; with ``failpoint`` (name:count, name:count:stop) it will kill or stop itself there."""
         assert self.process is None
-        environment = {**self.stage.environment, "STREAMER_INSTANCE": self.instance}
+        environment = self.environment
         if failpoint:
             environment |= {"STREAMER_ALLOW_FAILPOINTS": "1", "STREAMER_FAILPOINTS": failpoint}
         (self.state_dir / "http.port").unlink(missing_ok=True)
@@ -69,6 +78,18 @@ class Role:
             self.process = subprocess.Popen(
                 self.command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=REPOSITORY
             )
+        self.started_at = time.monotonic()
+
+    @property
+    def asleep(self) -> bool:
+        """Stopped by a signal."""
+        if self.process is None:
+            return False
+        try:
+            state = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return False
+        return state == "T"
 
     @property
     def gone(self) -> bool:
@@ -122,8 +143,12 @@ class Role:
 class Stage:
     """Servers in ``home``, and the roles on them. Ends only what it started."""
 
-    def __init__(self, home: Path, *, partitions: int = 4) -> None:
-        self.home, self.partitions = home, partitions
+    def __init__(
+        self, home: Path, *, partitions: int = 4, brokers: int = 1, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.home, self.partitions, self.brokers = home, partitions, brokers
+        self.own = dict(environment or {})
+        self.commands: dict[str, Sequence[str]] = {}  # of every instance of a role, instead of the product's
         self.bootstrap = self.database = ""
         self.environment: dict[str, str] = {}
         self.sources = [source.id for source in sources(None)]
@@ -134,7 +159,7 @@ class Stage:
     async def up(self, clock: str, *, rulebook: str = "fictional") -> None:
         """Servers, tables, topics with the rulebook and simulated ticks."""
         with _no_servers_of_others():
-            servers = await local.start(1, home=self.home)
+            servers = await local.start(self.brokers, home=self.home)
         self.bootstrap, self.database = servers.bootstrap_servers, servers.database_url
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STREAMER_")},
@@ -146,6 +171,8 @@ class Stage:
             "STREAMER_SESSION_TIMEOUT_S": str(SESSION_S),
             "STREAMER_PARTITIONS": str(self.partitions),
             "STREAMER_RULEBOOK": rulebook,
+            "STREAMER_REPLICATION": str(self.brokers),
+            **self.own,
         }
         connection = await asyncpg.connect(self.database)
         try:
@@ -157,7 +184,7 @@ class Stage:
             sources=self.sources,
             domains=self.domains,
             partitions=self.partitions,
-            replication=1,
+            replication=self.brokers,
             rulebook=load(rulebook),
             clock=clock,
             ticks="simulated",
@@ -171,9 +198,16 @@ class Stage:
     def changelog(self) -> str:
         return f"{self.group('dossier')}-dossier-changelog"
 
-    def role(self, name: str, instance: str = "0", command: Sequence[str] = ("-m", "streamer.app")) -> Role:
+    def role(
+        self,
+        name: str,
+        instance: str = "0",
+        command: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> Role:
         """A role that is not started yet."""
-        role = Role(self, name, instance, command)
+        command = command or self.commands.get(name, ("-m", "streamer.app"))
+        role = Role(self, name, instance, command, environment or {})
         self.roles.append(role)
         return role
 

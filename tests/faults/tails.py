@@ -13,6 +13,7 @@ import asyncpg
 from streamer import kafka_io
 from streamer.domain.records import HEADER_ORIGIN, Origin
 from streamer.engine.partition_row import ORIGIN_BYTES, PARTITION_KEY, PartitionRow, decode_partition_row, is_void
+from tests.faults.oracle import Cut
 from tests.faults.stage import Stage
 from tests.faults.watch import Offsets, Watch
 
@@ -35,6 +36,15 @@ class Tails:
             if message.key == PARTITION_KEY and not is_void(message.value, message.offset):
                 self.rows[message.partition] = decode_partition_row((message.value or b"")[ORIGIN_BYTES:])
         return sum(row.applied + 1 for row in self.rows.values())
+
+    async def cut(self) -> Cut:
+        """What the state includes now, and where the records end."""
+        await self.applied()
+        ends = await self.watch.ends([RECORDS])
+        following = dict.fromkeys(range(self.stage.partitions), 0)
+        return Cut(
+            following | {p: row.applied + 1 for p, row in self.rows.items()}, {p: end for (_, p), end in ends.items()}
+        )
 
     async def outputs_ahead(self) -> int:
         """Messages in compacted outputs that the state in the changelog does not know of."""

@@ -22,7 +22,7 @@ CHUNK: Final = 50  # messages sent before anything is asked again
 SETTLE_TIMEOUT_S: Final = 240.0
 SEND_TIMEOUT_MS: Final = 180_000  # of the producer's own resends: longer than any broker is away
 GRANT_TIMEOUT_S: Final = 600.0  # the driver's own limits are shorter
-REST_FACTOR: Final = 3
+REST_PER_SECOND: Final = 3_000
 ROOM_POLL_S: Final = 0.02
 TICK_TRIES: Final = 20
 
@@ -30,13 +30,16 @@ TICK_TRIES: Final = 20
 class Traffic:
     """``granted`` messages may be out; ``published`` are acknowledged."""
 
-    def __init__(self, stage: Stage, watch: Watch, truth: Truth, folder: Path, per_second: int) -> None:
+    def __init__(
+        self, stage: Stage, watch: Watch, truth: Truth, folder: Path, *, per_second: int, backlog: int
+    ) -> None:
         self.stage, self.watch, self.truth, self.folder = stage, watch, truth, folder
         self.granted = 0
         self.published = 0
         self.per_second = per_second
-        self.backlog = 2 * per_second  # published and not yet applied, at most
+        self.backlog = backlog  # published and not yet applied, at most
         self.done = False
+        self._empty = 0
 
     @property
     def total(self) -> int:
@@ -50,11 +53,15 @@ class Traffic:
     def grant(self, more: int) -> None:
         self.granted = min(self.total, max(self.granted, self.published + more))
 
+    def flow(self) -> None:
+        """All of it may go out, as fast as ``per_second`` says."""
+        self.granted = self.total
+
     def grant_all(self) -> None:
         """The rest, faster: nothing happens to it any more."""
         self.granted = self.total
-        self.per_second *= REST_FACTOR
-        self.backlog *= REST_FACTOR
+        self.per_second = max(self.per_second, REST_PER_SECOND)
+        self.backlog = max(self.backlog, REST_PER_SECOND)
 
     async def run(self) -> None:
         """All phases; returns when the last is settled."""
@@ -98,9 +105,16 @@ class Traffic:
 
     async def _send(self, producer: AIOKafkaProducer, chunk: list[messages.Message]) -> None:
         await until("room for more traffic", lambda: self._room(len(chunk)), GRANT_TIMEOUT_S, ROOM_POLL_S)
-        waiting = [await producer.send(m.topic, m.value, key=m.key, headers=list(m.headers)) for m in chunk]
+        waiting = [await producer.send(m.topic, self._value(m), key=m.key, headers=list(m.headers)) for m in chunk]
         await asyncio.gather(*waiting, asyncio.sleep(len(chunk) / self.per_second))
         self.published += len(chunk)
+
+    def _value(self, message: messages.Message) -> bytes | None:
+        """Of messages without content every second has no value at all."""
+        if message.value:
+            return message.value
+        self._empty += 1
+        return b"" if self._empty % 2 else None
 
     def _room(self, more: int) -> bool:
         return self.published + more <= self.granted and self.outstanding() <= self.backlog

@@ -18,10 +18,11 @@ from streamer.demo import verify
 from streamer.demo.truth import Truth
 from streamer.domain import messages
 from streamer.domain.records import HEADER_HASH, HEADER_ORIGIN, Record, decode_record
-from streamer.domain.replay import Replay, run
+from streamer.domain.replay import Replay
 from streamer.domain.state import Codec
 from streamer.engine.partition_row import ORIGIN_BYTES, PARTITION_KEY, is_void
 from streamer.export import export
+from tests.faults.oracle import Cut, Oracle
 from tests.faults.stage import Stage
 from tests.faults.subscriber import Subscriber
 
@@ -40,8 +41,20 @@ class Verdict(NamedTuple):
     def ok(self) -> bool:
         return not any(self.wrong.values())
 
+    def sum_of(self, kind: str) -> int:
+        """``lost``, ``doubled``, ``residual``, or ``wrong`` for all that is none of these."""
+        return sum(count for name, count in self.wrong.items() if _kind(name) == kind)
 
-class _Judge:
+
+def _kind(name: str) -> str:
+    if name.endswith("missing"):
+        return "lost"
+    if name.endswith(("not once", "sent twice")):
+        return "doubled"
+    return "residual" if name == "residual" else "wrong"
+
+
+class Judge:
     def __init__(self, stage: Stage, truth: Truth | None) -> None:
         self.stage, self.truth = stage, truth
         self.figures: dict[str, int] = {}
@@ -173,17 +186,22 @@ class _Judge:
         ):
             rows = [tuple(row) for row in await connection.fetch(f"SELECT {columns} FROM {table}")]
             self.must(f"Postgres {table}: not once", len(rows) - len(set(rows)))
-            self.must(f"Postgres {table}: differs", len(wanted ^ set(rows)))
+            self.must(f"Postgres {table}: missing", len(wanted - set(rows)))
+            self.must(f"Postgres {table}: differs", len(set(rows) - wanted))
             self.figures[f"Postgres {table}"] = len(rows)
 
 
-async def judge(stage: Stage, truth: Truth | None, subscribers: list[Subscriber]) -> Verdict:
+async def judge(it: Judge, subscribers: list[Subscriber], cuts: list[Cut]) -> Verdict:
     """Everything compared; the subscribers are read to the end and ended."""
-    it = _Judge(stage, truth)
-    replay = run([line async for line in export(stage.bootstrap)])
+    stage, oracle = it.stage, Oracle()
+    await oracle.run(export(stage.bootstrap))
+    replay = oracle.replay
     emitted = await verify.read_emitted(stage.bootstrap, stage.domains, stage.sources)
     it.emitted("alert", emitted.alerts, [body for _, _, body in replay.effects.alerts])
     it.emitted("notice", emitted.notices, [body for _, _, body in replay.effects.notices])
+    it.figures["copies"] = it.figures["alert copies"] + it.figures["notice copies"]
+    it.figures["copies at most"] = oracle.in_flight(cuts)
+    it.must("copies beyond what was in flight", max(0, it.figures["copies"] - it.figures["copies at most"]))
     standing: dict[str, dict[bytes, bytes]] = {f"credit.standing.{domain}": {} for domain in stage.domains}
     for domain, alert_id, body in replay.effects.alerts:
         standing[f"credit.standing.{domain}"][alert_id.encode()] = body
@@ -206,7 +224,7 @@ async def judge(stage: Stage, truth: Truth | None, subscribers: list[Subscriber]
     return Verdict(it.figures, it.wrong, it.examples)
 
 
-async def _subscribers(it: _Judge, subscribers: list[Subscriber]) -> None:
+async def _subscribers(it: Judge, subscribers: list[Subscriber]) -> None:
     """Each has exactly the open alerts that Postgres has."""
     connection = await asyncpg.connect(it.stage.database)
     try:

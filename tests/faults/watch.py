@@ -25,7 +25,11 @@ class Snapshot(NamedTuple):
     """Committed offsets of each role, then the records' end (in this order, so that intake's are below the end)."""
 
     done: dict[str, Offsets]
-    records_end: int = 0
+    records_ends: dict[int, int] = {}
+
+    @property
+    def records_end(self) -> int:
+        return sum(self.records_ends.values())
 
     def applied(self, role: str) -> int:
         return sum(self.done.get(role, {}).values())
@@ -62,9 +66,9 @@ class Watch:
             await self._consumer.start()
         intake = await self._committed("intake")
         records = [TopicPartition("credit.records", p) for p in range(self.stage.partitions)]
-        end = sum((await self._consumer.end_offsets(records)).values())
+        ends = {tp.partition: end for tp, end in (await self._consumer.end_offsets(records)).items()}
         return Snapshot(
-            {"intake": intake, "dossier": await self._committed("dossier"), "sink": await self._committed("sink")}, end
+            {"intake": intake, "dossier": await self._committed("dossier"), "sink": await self._committed("sink")}, ends
         )
 
     async def _committed(self, role: str) -> Offsets:

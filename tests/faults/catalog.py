@@ -1,0 +1,51 @@
+"""The faults, each with its scenarios: what is shown, under which number. Not for: how (``scenarios``)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import Final, NamedTuple
+
+SCENARIOS: Final = "tests.faults.scenarios"
+
+
+class Case(NamedTuple):
+    """One scenario of a fault: a module of ``scenarios`` with ``NEEDS`` and ``async run(scene)``, and, where needed,
+    ``async prepare(scene)`` (servers and topics are there, no role is started) and ``async judge(scene, it)`` (``it.must(name,
+    wrong)`` beside the common verdict). ``seconds``: what a run takes on two cores, as measured."""
+
+    fault: int
+    name: str
+    says: str
+    seconds: int
+
+    @property
+    def module(self) -> ModuleType:
+        return import_module(f"{SCENARIOS}.{self.name}")
+
+
+CASES: Final = (
+    Case(1, "commit_points", "kill -9 at every named point of the commit, in every role and in recovery", 150),
+    Case(2, "local_store", "the same with the local store deleted, kept, stale, ahead", 180),
+    Case(5, "storm", "workers come and go every 2 to 5 s for 3 minutes, during recovery too", 260),
+    Case(6, "paused", "SIGSTOP beyond the session, then SIGCONT: late writes into changelog and compacted topics", 150),
+    Case(7, "slow_handler", "a handler slower than the session", 120),
+    Case(8, "poison", "poison of every kind among good events", 90),
+    Case(9, "repeats", "duplicates and reordering", 90),
+    Case(10, "taken_back", "withdrawals before their decisions, corrections that change the party", 90),
+    Case(13, "sigterm", "SIGTERM at any moment: exit within 10 s", 120),
+)
+
+
+def chosen(text: str) -> list[Case]:
+    """Cases by number or name, several by comma; all for nothing. Raises ValueError for one that does not exist."""
+    if not text:
+        return list(CASES)
+    found: list[Case] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        cases = [case for case in CASES if part in {case.name, str(case.fault)}]
+        if not cases:
+            known = ", ".join(f"{case.fault} {case.name}" for case in CASES)
+            raise ValueError(f"FAULT: {part!r} is none of {known}")
+        found += cases
+    return list(dict.fromkeys(found))

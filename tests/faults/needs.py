@@ -1,0 +1,27 @@
+"""What a scenario asks of its stage, declared beside it. Not for: doing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+EVENTS: Final = 20_000
+PER_SECOND: Final = 400
+SUBSCRIBERS: Final = 2
+
+
+class Needs(NamedTuple):
+    """``world``: a recipe of ``worlds``; ``per_second``: how fast traffic is published while misfortunes happen, so that
+    ``events`` must outlast them; ``backlog``: published and not yet applied, at most; ``environment``: of every role;
+    ``commands``: arguments to Python instead of ``-m streamer.app``, by role; ``brokers``: 1 or 3 (then replication 3, of
+    which two must be in sync)."""
+
+    events: int = EVENTS
+    world: str = "demo"
+    per_second: int = PER_SECOND
+    backlog: int = 2 * PER_SECOND
+    partitions: int = 4
+    brokers: int = 1
+    subscribers: int = SUBSCRIBERS
+    environment: Mapping[str, str] = {}
+    commands: Mapping[str, Sequence[str]] = {}

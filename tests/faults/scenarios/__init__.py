@@ -1,0 +1,1 @@
+"""The misfortunes, one module each (``tests.faults.catalog`` names them). Not for: judging."""

@@ -1,0 +1,210 @@
+"""What a scenario acts on: stage, roles, traffic, and the deeds that scenarios share. Not for: judging (``verdict``).
+
+A scenario is ``async run(scene)``: it does its misfortunes while traffic flows and says with ``promise`` what it must have done;
+a run whose promises were not kept has failed. Everything that waits is bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+from aiokafka.errors import KafkaError
+
+from streamer.engine.exits import NEVER_RESTARTED, Exit
+from tests.faults.oracle import Cut
+from tests.faults.stage import RESTART_DELAY_S, Role, Stage
+from tests.faults.subscriber import Subscriber
+from tests.faults.tails import Tails
+from tests.faults.traffic import Traffic
+from tests.faults.waiting import LateError, until
+from tests.faults.watch import Watch
+
+APPLIED_TIMEOUT_S: Final = 120.0  # for granted traffic to be applied
+DEATH_TIMEOUT_S: Final = 60.0  # from an armed start to the failpoint
+READY_TIMEOUT_S: Final = 60.0
+TAIL_TIMEOUT_S: Final = 30.0  # to read what a dead role had written
+UNEXPECTED_MAX: Final = 60  # ends that nobody asked for, before a run is given up
+STARVED: Final = 200  # events that are granted when an armed role waits for work
+KILL: Final = -int(signal.SIGKILL)
+# What a role may end with when its neighbours or servers die; a restart mends these (streamer.engine.exits).
+SAFE_ENDS: Final = frozenset({Exit.GAP, Exit.REVOKE, Exit.RECOVERY, Exit.FOREIGN, Exit.STALL, Exit.PAUSE})
+
+Say = Callable[[str], None]
+
+
+class Death(NamedTuple):
+    """One kill -9. ``redelivered``: what it had done and not committed, at least."""
+
+    role: str
+    how: str
+    redelivered: int
+
+
+class GivenUpError(Exception):
+    """The run cannot go on; says why."""
+
+
+class Scene:
+    """``roles``: by label; those that end by themselves are started again (``keep_alive``) unless ``held``. ``counters``:
+    what the report shows, ``misfortunes`` first. ``ends``: exit codes that may come by themselves, and do no harm."""
+
+    def __init__(
+        self, stage: Stage, watch: Watch, traffic: Traffic, roles: dict[str, Role], rng: random.Random, say: Say
+    ) -> None:
+        self.stage, self.watch, self.traffic, self.roles, self.rng, self.say = stage, watch, traffic, roles, rng, say
+        self.tails = Tails(stage, watch)
+        self.counters: Counter[str] = Counter()
+        self.deaths: list[Death] = []
+        self.cuts: list[Cut] = []
+        self.broken: list[str] = []
+        self.unexpected: list[tuple[str, int]] = []
+        self.ends: set[int] = set(SAFE_ENDS)
+        self._reading = asyncio.Lock()
+
+    # ------------------------------------------------------------------ what must have happened
+
+    def misfortune(self, what: str, more: int = 1) -> None:
+        """One more of what the report calls kills or cuts."""
+        self.counters["misfortunes"] += more
+        self.counters[what] += more
+
+    def promise(self, what: str, found: float, least: float = 1) -> None:
+        """The plan asks for so many; fewer fail the run."""
+        if found < least:
+            self.broken.append(f"{what}: {found:g} of {least:g}")
+
+    # ------------------------------------------------------------------ roles
+
+    def role(self, name: str, instance: str = "0") -> Role:
+        """A role that is watched over from now on; not started."""
+        role = self.stage.role(name, instance)
+        self.roles[role.label] = role
+        return role
+
+    async def keep_alive(self) -> None:
+        """Start again what ended by itself, as a supervisor does."""
+        while True:
+            for role in list(self.roles.values()):
+                if not role.held:
+                    await self._revive(role)
+            await asyncio.sleep(0.1)
+
+    async def _revive(self, role: Role) -> None:
+        code = role.ended()
+        if code is not None:
+            self.unexpected.append((role.label, code))
+            self.say(f"  {role.label} ended with {code} by itself: started again")
+            if code not in self.ends and (code in NEVER_RESTARTED or len(self.unexpected) > UNEXPECTED_MAX):
+                raise GivenUpError(f"{role.label} ended with {code}; its log ends:\n{role.tail()}")
+            await self.cut(role)
+        if role.process is None and not role.held and time.monotonic() - role.ended_at > RESTART_DELAY_S:
+            role.start()
+
+    async def kill(self, role: Role, how: str = "kill -9", *, start: str | None = "") -> Death:
+        """Kill -9, book it, start again (``start``: armed with this failpoint; None: leave it dead and held)."""
+        role.held = True
+        role.kill()
+        death = await self.died(role, how)
+        if start is not None:
+            role.start(start)
+            role.held = False
+        return death
+
+    async def died(self, role: Role, how: str) -> Death:
+        """Book a death that has just happened."""
+        redelivered = await self.cut(role)
+        death = Death(role.name, how, redelivered)
+        self.deaths.append(death)
+        self.misfortune(f"kills of {role.name}")
+        self.say(f"    {role.label}: {how}; to be delivered again: {redelivered}")
+        return death
+
+    async def cut(self, role: Role) -> int:
+        """Note what was in flight at a role's end; what it had done beyond its offsets, 0 where nobody can be asked."""
+        try:
+            async with self._reading, asyncio.timeout(TAIL_TIMEOUT_S):
+                redelivered = await self.tails.redelivered(role.name)
+                if role.name == "dossier":
+                    self.cuts.append(await self.tails.cut())
+        except (KafkaError, OSError, TimeoutError):
+            done = self.watch.now.done.get("dossier", {})
+            self.cuts.append(Cut({p: offset for (_, p), offset in done.items()}, self.watch.now.records_ends))
+            return 0
+        return redelivered
+
+    async def death_of(self, role: Role, timeout_s: float = DEATH_TIMEOUT_S) -> int:
+        """The exit code of a held role that is about to end."""
+        codes: list[int] = []
+
+        def ended() -> bool:
+            code = role.ended()
+            codes.extend([] if code is None else [code])
+            return bool(codes)
+
+        await until(f"{role.label} to end", ended, timeout_s)
+        return codes[0]
+
+    async def killed_at(self, role: Role, failpoint: str) -> Death | None:
+        """Wait for a held role that was started armed to kill itself there, feeding it; None when it did not, and was killed."""
+        deadline = time.monotonic() + DEATH_TIMEOUT_S
+        while (code := role.ended()) is None:
+            if time.monotonic() > deadline:
+                role.kill()
+                self.say(f"    {role.label} did not come to {failpoint} in {DEATH_TIMEOUT_S:.0f} s")
+                await self.cut(role)
+                return None
+            self.feed()
+            await asyncio.sleep(0.02)
+        if code != KILL:
+            raise GivenUpError(f"{role.label} ended with {code}, not by kill -9 at {failpoint}\n{role.tail()}")
+        return await self.died(role, f"kill -9 {failpoint}")
+
+    async def ready(self, *roles: Role, least: int = 1) -> None:
+        """Each has recovered and owns partitions."""
+        for role in roles:
+            await until(f"{role.label} to own partitions", lambda r=role: self.owns(r, least), READY_TIMEOUT_S)
+
+    async def owns(self, role: Role, least: int) -> bool:
+        found = await role.metrics()
+        return found.get("streamer_assigned_partitions", 0) >= least and found.get("streamer_ready", 0) == 1
+
+    # ------------------------------------------------------------------ traffic
+
+    def feed(self) -> None:
+        """Grant a little when nearly all that was granted is out. Raises GivenUpError when there is no more."""
+        traffic = self.traffic
+        if traffic.granted - traffic.published >= STARVED / 2:
+            return
+        if traffic.granted >= traffic.total:
+            if traffic.published >= traffic.total and traffic.settled():
+                raise GivenUpError("the traffic ended before the misfortunes did: this scenario needs more events")
+            return
+        traffic.grant(STARVED)
+
+    async def newly(self, role: str, least: int) -> int:
+        """Grant traffic until a role has applied so many more."""
+        since = self.watch.now.applied(role)
+        deadline = time.monotonic() + APPLIED_TIMEOUT_S
+        while (found := self.watch.now.applied(role) - since) < least:
+            if time.monotonic() > deadline:
+                raise LateError(f"{role} applied {found} of {least} in {APPLIED_TIMEOUT_S:.0f} s")
+            self.feed()
+            await asyncio.sleep(0.05)
+        return found
+
+    async def subscribers(self, moments: Iterable[int]) -> list[Subscriber]:
+        """Start one at each moment, given in events published."""
+        started = []
+        for moment in moments:
+            while self.traffic.published < moment:
+                await asyncio.sleep(0.2)
+            subscriber = Subscriber(self.stage.bootstrap, self.stage.domains, self.stage.partitions, moment)
+            subscriber.start()
+            started.append(subscriber)
+        return started
