@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Final
 
 from streamer import app
 from streamer.domain.state import HEAD
-from streamer.engine import CommitSteps, EngineApp, failpoints
+from streamer.engine import CommitSteps, EngineApp, failpoints, replay
 from streamer.engine.lane import Lane
 from streamer.engine.partition import OwnedPartition
 from streamer.engine.partition_row import origin
+from streamer.engine.runtime import Runtime
+from streamer.engine.thread import SliceThread
 from streamer.engine.unit import Message, Unit
 
 
@@ -58,12 +61,36 @@ class TornBatch(CommitSteps):
                 failpoints.hit("in_changelog")
 
 
-CONTROLS: Final[dict[str, type[CommitSteps]]] = {"outputs-last": OutputsLast, "torn-batch": TornBatch}
+def _steps(steps: type[CommitSteps]) -> Callable[[], None]:
+    def broken() -> None:
+        EngineApp.commit_steps = steps
+
+    return broken
+
+
+def no_origin() -> None:
+    """Where a changelog record lies means nothing: what a woken sleeper wrote late counts."""
+    replay.is_void = lambda _value, _offset: False
+    no_pause_check()
+
+
+def no_pause_check() -> None:
+    """Neither the length of a sleep nor being unknown to the group ends a process: a woken sleeper goes on."""
+    Runtime.pause_check = lambda _self: None
+    SliceThread._watch_membership = lambda _self: None
+
+
+CONTROLS: Final[dict[str, Callable[[], None]]] = {
+    "outputs-last": _steps(OutputsLast),
+    "torn-batch": _steps(TornBatch),
+    "no-origin": no_origin,
+    "no-pause-check": no_pause_check,
+}
 
 
 def main(argv: list[str]) -> None:
     control, role = argv
-    EngineApp.commit_steps = CONTROLS[control]
+    CONTROLS[control]()
     app.main([role])
 
 

@@ -28,6 +28,7 @@ from tests.faults.watch import Watch
 APPLIED_TIMEOUT_S: Final = 120.0  # for granted traffic to be applied
 DEATH_TIMEOUT_S: Final = 60.0  # from an armed start to the failpoint
 READY_TIMEOUT_S: Final = 60.0
+SUBSCRIBE_TIMEOUT_S: Final = 900.0  # the run's own limit comes first
 TAIL_TIMEOUT_S: Final = 30.0  # to read what a dead role had written
 UNEXPECTED_MAX: Final = 60  # ends that nobody asked for, before a run is given up
 STARVED: Final = 200  # events that are granted when an armed role waits for work
@@ -202,8 +203,7 @@ class Scene:
         """Start one at each moment, given in events published."""
         started = []
         for moment in moments:
-            while self.traffic.published < moment:
-                await asyncio.sleep(0.2)
+            await until(f"{moment} events published", lambda m=moment: self.traffic.published >= m, SUBSCRIBE_TIMEOUT_S)
             subscriber = Subscriber(self.stage.bootstrap, self.stage.domains, self.stage.partitions, moment)
             subscriber.start()
             started.append(subscriber)

@@ -25,7 +25,7 @@ class Snapshot(NamedTuple):
     """Committed offsets of each role, then the records' end (in this order, so that intake's are below the end)."""
 
     done: dict[str, Offsets]
-    records_ends: dict[int, int] = {}
+    records_ends: dict[int, int]
 
     @property
     def records_end(self) -> int:
@@ -40,7 +40,7 @@ class Watch:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.now = Snapshot({})
+        self.now = Snapshot({}, {})
         self.turns = 0
         self._admin: Any = None
         self._consumer: Any = None

@@ -17,7 +17,7 @@ from streamer.demo.messages import Message
 from streamer.demo.story import PHASES, Story, World
 from streamer.demo.truth import APPLIED, DEAD, DUPLICATE, PARKED, SUPERSEDED, Truth
 
-POISON_SHARE: Final = 0.55
+POISON_SHARE: Final = 0.85
 TAKEN_SHARE: Final = 0.6
 LARGE: Final = frozenset({"oversized", "too_many_parties", "too_many_open_entries"})  # each is many, or half a megabyte
 LARGE_EACH: Final = 6
@@ -55,7 +55,7 @@ def _demo(events: int, seed: int, folder: Path) -> Truth:
 def _poison(events: int, seed: int, folder: Path) -> Truth:
     """Every refusal there is, over and over, and what is no event at all."""
     made = World(seed)
-    scenarios.tell_all(made, events / 2 / generator.FULL_SIZE)
+    scenarios.tell_all(made, events / 8 / generator.FULL_SIZE)
     kinds = (*refusals.INTAKE, *refusals.WAITING, *refusals.DOSSIER)
     turn = 0
     while made.truth.messages < events * POISON_SHARE:
@@ -66,8 +66,7 @@ def _poison(events: int, seed: int, folder: Path) -> Truth:
         story = Story(made, refusal.__name__)
         refusal(story, refusal.__name__)
         story.end()
-        if turn % 3 == 0:
-            _raw(made, *RAW[turn // 3 % len(RAW)])
+        _raw(made, *RAW[turn % len(RAW)])
     background.fill(made, events)
     return generator.write(made, folder)
 

@@ -1,0 +1,37 @@
+"""Kills of the dossier inside the first large commits of a backlog: what a broken order or a torn batch loses is then a whole
+unit of some hundred entities. For the negative controls."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.faults.needs import Needs
+from tests.faults.scene import Scene
+from tests.faults.waiting import until
+
+NEEDS: Final = Needs(events=9_000, per_second=1_500, backlog=3_000, subscribers=0)
+POINTS: Final = ("after_outputs", "in_changelog") * 3
+BACKLOG: Final = 800
+BACKLOG_TIMEOUT_S: Final = 60.0
+
+
+async def run(scene: Scene) -> None:
+    role = scene.roles["dossier-0"]
+    await scene.ready(*scene.roles.values())
+    for point in POINTS:
+        role.held = True
+        role.kill()
+        scene.traffic.grant(BACKLOG)
+        await until("a backlog", lambda: grown(scene), BACKLOG_TIMEOUT_S)
+        role.start(f"{point}:{scene.rng.randrange(scene.stage.partitions)}")
+        await scene.killed_at(role, point)
+        role.start()
+        role.held = False
+        await scene.newly("dossier", BACKLOG // 2)
+    scene.promise("kills inside the commit", len(scene.deaths), len(POINTS))
+
+
+def grown(scene: Scene) -> bool:
+    """Published and not applied; where a phase of the traffic ends, what there is."""
+    traffic = scene.traffic
+    return traffic.outstanding() >= BACKLOG // 2

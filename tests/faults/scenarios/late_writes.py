@@ -1,0 +1,26 @@
+"""Sleepers that wake just before they write: the short form of ``paused``, for the negative controls."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.faults.needs import Needs
+from tests.faults.scenarios.paused import WENT_ON, sleep_at
+from tests.faults.scene import Scene
+from tests.faults.verdict import Judge
+
+NEEDS: Final = Needs(events=9_000, per_second=400, backlog=1_200, subscribers=0)
+POINTS: Final = ("before_outputs", "before_changelog", "before_changelog")
+
+
+async def run(scene: Scene) -> None:
+    await scene.ready(*scene.roles.values())
+    scene.role("dossier", "1").start()
+    for point in POINTS:
+        await sleep_at(scene, point)
+    scene.promise("sleeps beyond the session", scene.counters["slept"], len(POINTS))
+
+
+async def judge(scene: Scene, it: Judge) -> None:
+    it.must(WENT_ON, scene.counters[WENT_ON])
+    scene.promise("late records in the changelog", it.figures["void rows"])

@@ -1,0 +1,115 @@
+"""SIGTERM at any moment: at the start, in recovery, in traffic, while servers are away. Each process ends within 10 s, with 0.
+
+A process that has not begun (no handler of its own yet) ends by the signal. Not for: what a clean end saves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Final
+
+from streamer.local import kafka, postgres
+from tests.faults.needs import Needs
+from tests.faults.scene import Scene
+from tests.faults.stage import Role
+from tests.faults.waiting import LateError, until
+
+NEEDS: Final = Needs(events=16_000, per_second=150, backlog=2_000)
+WITHIN_S: Final = 10.0
+TOO_LATE_S: Final = 30.0
+EACH: Final = 9  # of each role, with all servers there
+LATEST_S: Final = 8.0  # after a start
+BEGUN_TIMEOUT_S: Final = 30.0
+AWAY_S: Final = 4.0
+
+
+async def run(scene: Scene) -> None:
+    await scene.ready(*scene.roles.values())
+    scene.traffic.flow()
+    await asyncio.gather(*[again_and_again(scene, role) for role in list(scene.roles.values())])
+    await supervised(scene)
+    await without(scene, "sink", "PostgreSQL", lambda: postgres.kill(scene.stage.home))
+    await postgres.start(scene.stage.home)
+    await without(scene, "dossier", "Kafka", lambda: kafka.kill(1, scene.stage.home))
+    await kafka.start(1, scene.stage.home)
+    scene.promise("SIGTERMs", scene.counters["SIGTERMs"], 3 * EACH + 3)
+
+
+async def again_and_again(scene: Scene, role: Role) -> None:
+    role.held = True
+    for turn in range(EACH):
+        await ended(scene, role, f"{'at' if turn else 'in traffic, at'} any moment")
+        if role.name == "dossier" and turn % 2:
+            shutil.rmtree(role.state_dir)
+            scene.counters["state folders removed"] += 1
+        role.start()
+        await asyncio.sleep(scene.rng.uniform(0.0, LATEST_S) if turn % 3 else scene.rng.uniform(0.0, 2.0))
+    await ended(scene, role, "at any moment")
+    role.start()
+    role.held = False
+
+
+async def ended(scene: Scene, role: Role, when: str) -> None:
+    """One SIGTERM, its time and code."""
+    own = handles(role)
+    begun = time.monotonic()
+    role.signal(signal.SIGTERM)
+    try:
+        code = await scene.death_of(role, TOO_LATE_S)
+    except LateError:
+        scene.broken.append(f"{role.label} did not end within {TOO_LATE_S:.0f} s of SIGTERM {when}\n{role.tail()}")
+        role.kill()
+        return
+    took = time.monotonic() - begun
+    await scene.cut(role)
+    scene.misfortune("SIGTERMs")
+    scene.counters["before the program began"] += not own
+    scene.counters["longest_ms"] = max(scene.counters["longest_ms"], int(took * 1000))
+    if took > WITHIN_S:
+        scene.broken.append(f"{role.label} took {took:.1f} s to end after SIGTERM {when}")
+    if code != 0 and not (code == -signal.SIGTERM and not own):
+        scene.broken.append(f"{role.label} ended with {code} after SIGTERM {when}\n{role.tail()}")
+
+
+def handles(role: Role) -> bool:
+    """Whether the process has a handler of SIGTERM yet."""
+    if role.process is None:
+        return True
+    try:
+        status = Path(f"/proc/{role.process.pid}/status").read_text()
+    except FileNotFoundError:
+        return True
+    caught = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")), "0")
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+async def supervised(scene: Scene) -> None:
+    """``streamer worker`` passes it on, and ends with 0 itself."""
+    home = {"STREAMER_INSTANCE": "", "STREAMER_HOME": str(scene.stage.home / "supervised")}
+    worker = scene.stage.role("--role=sink", "supervised", ("-m", "streamer", "worker"), home)
+    worker.held = True
+    worker.start()
+    await until("the supervisor to begin", lambda: handles(worker), BEGUN_TIMEOUT_S)
+    await asyncio.sleep(scene.rng.uniform(0.0, 4.0))
+    begun = time.monotonic()
+    worker.signal(signal.SIGTERM)
+    code, took = await scene.death_of(worker), time.monotonic() - begun
+    scene.misfortune("SIGTERMs")
+    scene.promise("a supervisor's end with 0 within 10 s", code == 0 and took <= WITHIN_S)
+
+
+async def without(scene: Scene, name: str, server: str, away: object) -> None:
+    """SIGTERM while a server is gone."""
+    role = scene.roles[f"{name}-0"]
+    await scene.ready(role)
+    role.held = True
+    away()
+    await asyncio.sleep(AWAY_S)
+    await ended(scene, role, f"without {server}")
+    scene.counters[f"without {server}"] += 1
+    role.start()
+    role.held = False
