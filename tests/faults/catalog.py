@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from importlib import import_module
 from types import ModuleType
 from typing import Final, NamedTuple
@@ -35,6 +36,17 @@ CASES: Final = (
     Case(10, "taken_back", "withdrawals before their decisions, corrections that change the party", 90),
     Case(13, "sigterm", "SIGTERM at any moment: exit within 10 s", 120),
 )
+
+
+def of_the_day(seed: int, seconds: int) -> list[Case]:
+    """What fits into a time, in an order drawn from the seed: every case has its day."""
+    cases = list(CASES)
+    random.Random(f"cases {seed}").shuffle(cases)
+    found: list[Case] = []
+    for case in cases:
+        if sum(other.seconds for other in found) + case.seconds <= seconds:
+            found.append(case)
+    return found
 
 
 def chosen(text: str) -> list[Case]:

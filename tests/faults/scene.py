@@ -27,7 +27,7 @@ from tests.faults.watch import Watch
 
 APPLIED_TIMEOUT_S: Final = 120.0  # for granted traffic to be applied
 DEATH_TIMEOUT_S: Final = 60.0  # from an armed start to the failpoint
-READY_TIMEOUT_S: Final = 60.0
+READY_TIMEOUT_S: Final = 150.0
 SUBSCRIBE_TIMEOUT_S: Final = 900.0  # the run's own limit comes first
 TAIL_TIMEOUT_S: Final = 30.0  # to read what a dead role had written
 UNEXPECTED_MAX: Final = 60  # ends that nobody asked for, before a run is given up

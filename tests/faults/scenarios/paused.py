@@ -1,10 +1,14 @@
-"""Workers sleep beyond their session and wake when others own what was theirs: anywhere, and at points where the next thing that
-they do is a late write. Not for: a worker that is cut off and stays awake."""
+"""Workers sleep beyond their session and wake when others own what was theirs: anywhere, and at points of the commit.
+
+A sleeper sees that it slept, and that its group forgot it, mostly before it writes anything; so those that are to write late do
+without both checks: what is left then is what the others make of a late write. Not for: a worker that is cut off and awake.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from typing import Final
 
@@ -19,10 +23,11 @@ NEEDS: Final = Needs(events=16_000, per_second=400, backlog=1_200)
 OWNED_TIMEOUT_S: Final = 60.0
 WAKE_TIMEOUT_S: Final = 40.0
 MEANWHILE: Final = 150  # events that the others apply before it wakes
-# Where it is seen before anything is written; and where the write comes, late.
+# Where the sleep is seen before anything is written; and where the next thing is a write.
 BEFORE_THE_CHECK: Final = ("before_outputs", "after_outputs")
 LATE: Final = ("before_changelog", "before_compacted", "before_changelog")
 ANYWHERE: Final = ("dossier", "intake", "sink")
+UNCHECKED: Final = ("-m", "tests.faults.sabotage", "no-pause-check")
 ENDS: Final = frozenset({Exit.PAUSE, Exit.FOREIGN})
 WENT_ON: Final = "woken workers that went on"
 
@@ -52,11 +57,15 @@ async def sleep_at(scene: Scene, point: str) -> None:
         sleeper, other = other, sleeper
     sleeper.held = True
     sleeper.kill()
+    command = sleeper.command
+    if point in LATE and "dossier" not in scene.stage.commands:
+        sleeper.command = [sys.executable, *UNCHECKED, "dossier"]
     sleeper.start(f"{point}:{scene.rng.randrange(6)}:stop")
     await until(f"{sleeper.label} to stop at {point}", lambda: fed(scene, sleeper), DEATH_TIMEOUT_S, 0.02)
     code = await woken(scene, sleeper, other, f"at {point}")
     if point in BEFORE_THE_CHECK and code != Exit.PAUSE:
         scene.counters[WENT_ON] += 1
+    sleeper.command = command
     if code is None:
         await scene.kill(sleeper, "kill -9 of a sleeper that went on", start=None)
     sleeper.start()
