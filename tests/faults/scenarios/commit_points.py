@@ -46,11 +46,12 @@ async def kills(scene: Scene, name: str) -> None:
         scene.rng.shuffle(points)
         for point in points:
             await die(scene, name, point)
+    role.start()
     role.held = False
 
 
 async def die(scene: Scene, name: str, point: str) -> None:
-    """Started armed, fed until it dies there; started again."""
+    """Started armed for this point, fed until it dies there."""
     role = scene.roles[f"{name}-0"]
     role.held = True
     role.kill()
@@ -61,4 +62,3 @@ async def die(scene: Scene, name: str, point: str) -> None:
     role.start(f"{point}:{passages}")
     if await scene.killed_at(role, point) is not None:
         scene.counters[f"{name} {point}"] += 1
-    role.start()

@@ -35,13 +35,13 @@ async def run(scene: Scene) -> None:
     await scene.newly("dossier", 500)
     await scene.kill(role, start=None)
     shutil.copytree(role.state_dir / "db", earlier)
-    role.start()
-    role.held = False
     plan = [(treatment, point) for treatment in TREATMENTS for point in scene.rng.sample(POINTS, POINTS_EACH)]
     scene.rng.shuffle(plan)
     plan += [(treatment, "in_recovery") for treatment in TREATMENTS if treatment != "kept"]
     for treatment, point in plan:
         await once(scene, role, treatment, point, earlier)
+    role.start()
+    role.held = False
     for treatment in TREATMENTS:
         scene.promise(f"kills with the store {treatment}", scene.counters[f"store {treatment}"], POINTS_EACH - 1)
     rebuilt = role.log.read_text(errors="replace").count(REBUILT)
@@ -50,16 +50,11 @@ async def run(scene: Scene) -> None:
 
 
 async def once(scene: Scene, role: Role, treatment: str, point: str, earlier: Path) -> None:
-    """The store treated, the role started on it, killed at the point, the store treated again."""
-    role.held = True
-    role.kill()
+    """The store treated, the role started on it and killed at the point."""
     treat(scene, role, treatment, earlier)
     role.start(f"{point}:{0 if point == 'in_recovery' else scene.rng.randrange(PASSAGES)}")
     if await scene.killed_at(role, point) is not None:
         scene.counters[f"store {treatment}"] += 1
-    treat(scene, role, treatment, earlier)
-    role.start()
-    role.held = False
 
 
 def treat(scene: Scene, role: Role, treatment: str, earlier: Path) -> None:
