@@ -26,12 +26,13 @@ from tests.faults.waiting import LateError, until
 from tests.faults.watch import Watch
 
 APPLIED_TIMEOUT_S: Final = 120.0  # for granted traffic to be applied
-DEATH_TIMEOUT_S: Final = 60.0  # from an armed start to the failpoint
+DEATH_TIMEOUT_S: Final = 90.0  # from an armed start to the failpoint
 READY_TIMEOUT_S: Final = 150.0
 SUBSCRIBE_TIMEOUT_S: Final = 900.0  # the run's own limit comes first
 TAIL_TIMEOUT_S: Final = 30.0  # to read what a dead role had written
 UNEXPECTED_MAX: Final = 60  # ends that nobody asked for, before a run is given up
 STARVED: Final = 200  # events that are granted when an armed role waits for work
+FED_MOST: Final = 600  # until it is seen to apply some
 KILL: Final = -int(signal.SIGKILL)
 # What a role may end with when its neighbours or servers die; a restart mends these (streamer.engine.exits).
 SAFE_ENDS: Final = frozenset({Exit.GAP, Exit.REVOKE, Exit.RECOVERY, Exit.FOREIGN, Exit.STALL, Exit.PAUSE})
@@ -117,6 +118,13 @@ class Scene:
             role.held = False
         return death
 
+    async def lay_down(self, role: Role) -> None:
+        """Kill -9 whatever runs; dead and held."""
+        role.held = True
+        if not role.gone:
+            await self.kill(role, start=None)
+        role.ended()
+
     async def died(self, role: Role, how: str) -> Death:
         """Book a death that has just happened."""
         redelivered = await self.cut(role)
@@ -153,14 +161,14 @@ class Scene:
 
     async def killed_at(self, role: Role, failpoint: str) -> Death | None:
         """Wait for a held role that was started armed to kill itself there, feeding it; None when it did not, and was killed."""
-        deadline = time.monotonic() + DEATH_TIMEOUT_S
+        deadline, feed = time.monotonic() + DEATH_TIMEOUT_S, self.feeder(role)
         while (code := role.ended()) is None:
             if time.monotonic() > deadline:
                 role.kill()
                 self.say(f"    {role.label} did not come to {failpoint} in {DEATH_TIMEOUT_S:.0f} s")
                 await self.cut(role)
                 return None
-            self.feed()
+            feed()
             await asyncio.sleep(0.02)
         if code != KILL:
             raise GivenUpError(f"{role.label} ended with {code}, not by kill -9 at {failpoint}\n{role.tail()}")
@@ -177,16 +185,31 @@ class Scene:
 
     # ------------------------------------------------------------------ traffic
 
-    def feed(self) -> None:
+    def feed(self) -> int:
         """Grant a little when nearly all that was granted is out. Raises GivenUpError when there is no more."""
         traffic = self.traffic
         if traffic.granted - traffic.published >= STARVED / 2:
-            return
+            return 0
         if traffic.granted >= traffic.total:
             if traffic.published >= traffic.total and traffic.settled():
                 raise GivenUpError("the traffic ended before the misfortunes did: this scenario needs more events")
-            return
+            return 0
         traffic.grant(STARVED)
+        return STARVED
+
+    def feeder(self, role: Role) -> Callable[[], None]:
+        """Feeds a role that is to come to a point, not more than it takes: a process that is still starting needs none."""
+        given, applied = 0, self.watch.now.applied(role.name)
+
+        def feed() -> None:
+            nonlocal given, applied
+            now = self.watch.now.applied(role.name)
+            if now != applied:
+                given, applied = 0, now
+            if given < FED_MOST:
+                given += self.feed()
+
+        return feed
 
     async def newly(self, role: str, least: int) -> int:
         """Grant traffic until a role has applied so many more."""

@@ -76,7 +76,13 @@ class Role:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=REPOSITORY
+                self.command,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd=REPOSITORY,
+                process_group=0,  # a supervisor's children end with it
             )
         self.started_at = time.monotonic()
 
@@ -109,10 +115,11 @@ class Role:
             self.process.send_signal(number)
 
     def kill(self) -> None:
-        """kill -9; returns when it is gone."""
+        """kill -9, its children with it; returns when it is gone."""
         if self.process is None:
             return
-        self.signal(signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(GONE_TIMEOUT_S)
         self.ended()
 

@@ -37,6 +37,8 @@ RAW: Final[tuple[tuple[bytes, tuple[tuple[str, bytes], ...]], ...]] = (
     (b'"text"', STRUCTURED_TYPE),
 )
 
+KNOWN_AGAIN: Final = frozenset({refusal.__name__ for refusal in refusals.DOSSIER} - {"id_reused"})
+
 Recipe = Callable[[int, int, Path], Truth]
 
 
@@ -128,18 +130,20 @@ def _repeats(events: int, seed: int, folder: Path) -> Truth:
 
 
 def _double(truth: Truth, count: int) -> None:
-    """What was accepted is a duplicate when it comes again; what was refused or waits is refused or waits again."""
+    """What the dossier knows by its id is a duplicate when it comes again, accepted or not; what the intake refused, or waits, is
+    refused or waits again, and so is an id with other content."""
     truth.messages = count
     truth.items *= 2
-    for fates in (truth.fates, *truth.sources.values()):
-        accepted = sum(fates.get(fate, 0) for fate in (APPLIED, DUPLICATE, SUPERSEDED))
-        fates[DUPLICATE] = fates.get(DUPLICATE, 0) + accepted
-        for fate in (DEAD, PARKED):
-            if fate in fates:
-                fates[fate] *= 2
-    for reasons in (truth.reasons, truth.parked):
-        for reason in reasons:
-            reasons[reason] *= 2
+    again = {reason: found for reason, found in truth.reasons.items() if reason not in KNOWN_AGAIN}
+    known = sum(truth.reasons.values()) - sum(again.values())
+    fates = truth.fates
+    accepted = sum(fates.get(fate, 0) for fate in (APPLIED, DUPLICATE, SUPERSEDED))
+    fates[DUPLICATE] = fates.get(DUPLICATE, 0) + accepted + known
+    fates[DEAD] = fates.get(DEAD, 0) + sum(again.values())
+    fates[PARKED] = 2 * fates.get(PARKED, 0)
+    truth.reasons.update({reason: 2 * found for reason, found in again.items()})
+    truth.parked.update({reason: 2 * found for reason, found in truth.parked.items()})
+    truth.sources.clear()  # not known by reason
 
 
 def _reordered(batch: list[tuple[float, int, Message]], rng: random.Random) -> list[tuple[float, int, Message]]:

@@ -53,8 +53,7 @@ async def kills(scene: Scene, name: str) -> None:
 async def die(scene: Scene, name: str, point: str) -> None:
     """Started armed for this point, fed until it dies there."""
     role = scene.roles[f"{name}-0"]
-    role.held = True
-    role.kill()
+    await scene.lay_down(role)
     if point == "in_recovery":
         shutil.rmtree(role.state_dir)
         scene.counters["state folders removed"] += 1

@@ -19,8 +19,7 @@ async def run(scene: Scene) -> None:
     role = scene.roles["dossier-0"]
     await scene.ready(*scene.roles.values())
     for point in POINTS:
-        role.held = True
-        role.kill()
+        await scene.lay_down(role)
         scene.traffic.grant(BACKLOG)
         await until("a backlog", lambda: grown(scene), BACKLOG_TIMEOUT_S)
         role.start(f"{point}:{scene.rng.randrange(scene.stage.partitions)}")
@@ -28,7 +27,7 @@ async def run(scene: Scene) -> None:
         role.start()
         role.held = False
         await scene.newly("dossier", BACKLOG // 2)
-    scene.promise("kills inside the commit", len(scene.deaths), len(POINTS))
+    scene.promise("kills inside the commit", len(scene.deaths), 2 * len(POINTS))
 
 
 def grown(scene: Scene) -> bool:

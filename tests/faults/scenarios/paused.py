@@ -10,6 +10,7 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Final
 
 from streamer.engine.exits import Exit
@@ -55,13 +56,13 @@ async def sleep_at(scene: Scene, point: str) -> None:
     sleeper, other = scene.roles["dossier-0"], scene.roles["dossier-1"]
     if scene.rng.random() < 0.5:
         sleeper, other = other, sleeper
-    sleeper.held = True
-    sleeper.kill()
+    await scene.lay_down(sleeper)
     command = sleeper.command
     if point in LATE and "dossier" not in scene.stage.commands:
         sleeper.command = [sys.executable, *UNCHECKED, "dossier"]
     sleeper.start(f"{point}:{scene.rng.randrange(6)}:stop")
-    await until(f"{sleeper.label} to stop at {point}", lambda: fed(scene, sleeper), DEATH_TIMEOUT_S, 0.02)
+    feed = scene.feeder(sleeper)
+    await until(f"{sleeper.label} to stop at {point}", lambda: asleep(sleeper, feed), DEATH_TIMEOUT_S, 0.02)
     code = await woken(scene, sleeper, other, f"at {point}")
     if point in BEFORE_THE_CHECK and code != Exit.PAUSE:
         scene.counters[WENT_ON] += 1
@@ -73,11 +74,11 @@ async def sleep_at(scene: Scene, point: str) -> None:
     await scene.ready(sleeper, other)
 
 
-def fed(scene: Scene, sleeper: Role) -> bool:
+def asleep(sleeper: Role, feed: Callable[[], None]) -> bool:
     """Whether it sleeps; traffic is granted meanwhile. Raises GivenUpError when it ended."""
     if sleeper.gone:
         raise GivenUpError(f"{sleeper.label} ended instead of stopping\n{sleeper.tail()}")
-    scene.feed()
+    feed()
     return sleeper.asleep
 
 
