@@ -17,8 +17,8 @@ from tests.faults.runs import Result
 _BEGUN: Final = time.monotonic()
 KINDS: Final = ("lost", "doubled", "wrong", "residual")
 COLUMNS: Final = (
-    ("fault", 6), ("scenario", 16), ("events", 9), ("kills, cuts", 12), ("lost", 6), ("doubled", 8), ("wrong", 7),
-    ("residual", 9), ("copies", 8), ("at most", 9), ("seconds", 8), ("seed", 12), ("verdict", 8),
+    ("fault", 5), ("scenario", 15), ("events", 8), ("kills, cuts", 11), ("lost", 5), ("doubled", 7), ("wrong", 6),
+    ("residual", 8), ("copies", 7), ("at most", 8), ("seconds", 7), ("seed", 11), ("verdict", 8),
 )  # fmt: skip
 
 
@@ -27,68 +27,78 @@ def progress(text: str) -> None:
     sys.stdout.flush()
 
 
-def row(result: Result) -> dict[str, Any]:
-    """A run as the report's line has it."""
+def line(result: Result) -> dict[str, Any]:
+    """Everything of a run: the columns of the table, then what it did and found."""
     verdict = result.verdict
     return {
         "fault": result.case.fault,
         "scenario": result.case.name,
         "events": result.events,
         "kills, cuts": result.counters["misfortunes"],
-        **{kind: verdict.sum_of(kind) if verdict else "-" for kind in KINDS},
-        "copies": verdict.figures.get("copies", 0) if verdict else "-",
-        "at most": verdict.figures.get("copies at most", 0) if verdict else "-",
+        **{kind: verdict.sum_of(kind) if verdict else None for kind in KINDS},
+        "copies": verdict.figures.get("copies", 0) if verdict else None,
+        "at most": verdict.figures.get("copies at most", 0) if verdict else None,
         "seconds": round(result.seconds),
         "seed": result.seed,
         "verdict": "passed" if result.ok else "FAILED",
+        "did": {what: count for what, count in result.counters.items() if what != "misfortunes"},
+        "ended by themselves": dict(result.unexpected),
+        "figures": verdict.figures if verdict else {},
+        "compared": verdict.wrong if verdict else {},
+        "examples": verdict.examples if verdict else {},
+        "plan not kept": result.broken,
+        "problem": result.problem,
     }
 
 
-def table(results: Sequence[Result]) -> str:
-    """One line a run, then what went wrong, then sums."""
-    lines = ["  ".join(f"{name:>{width}}" for name, width in COLUMNS)]
-    rows = [row(result) for result in results]
-    lines += ["  ".join(f"{found[name]!s:>{width}}" for name, width in COLUMNS) for found in rows]
-    events, cuts = (sum(found[name] for found in rows) for name in ("events", "kills, cuts"))
-    lines.append(f"{len(results)} runs, {events:,} events, {cuts:,} kills and cuts")
-    return "\n".join([*lines, *(line for result in results if not result.ok for line in _wrong(result))])
+def failed(fault: int, scenario: str, seed: int, problem: str) -> dict[str, Any]:
+    """The line of a run that left none."""
+    nothing = dict.fromkeys(("events", "kills, cuts", "seconds"), 0)
+    columns = {"fault": fault, "scenario": scenario, **nothing, "seed": seed, "verdict": "FAILED"}
+    return {**dict.fromkeys((*KINDS, "copies", "at most")), **columns, "problem": problem}
 
 
-def _wrong(result: Result) -> list[str]:
-    name = f"{result.case.fault} {result.case.name}, seed {result.seed}"
-    lines = [f"{name}: {result.problem}"] if result.problem else []
-    lines += [f"{name}: the plan was not kept: {text}" for text in result.broken]
-    if result.verdict:
-        wrong = {what: count for what, count in result.verdict.wrong.items() if count}
-        lines += [f"{name}: {count} {what}: {result.verdict.examples.get(what, '')}" for what, count in wrong.items()]
-    return lines
+def passed(row: dict[str, Any]) -> bool:
+    return bool(row["verdict"] == "passed")
 
 
-def details(result: Result) -> str:
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """One line a run, sums, then what went wrong."""
+    lines = [" ".join(f"{name:>{width}}" for name, width in COLUMNS)]
+    for row in rows:
+        cells = ["-" if row[name] is None else str(row[name]) for name, _ in COLUMNS]
+        lines.append(" ".join(f"{cell:>{width}}" for cell, (_, width) in zip(cells, COLUMNS, strict=True)))
+    events, cuts = (sum(row[name] for row in rows) for name in ("events", "kills, cuts"))
+    lines.append(f"{len(rows)} runs, {events:,} events, {cuts:,} kills and cuts")
+    return "\n".join([*lines, *(text for row in rows if not passed(row) for text in _wrong(row))])
+
+
+def _wrong(row: dict[str, Any]) -> list[str]:
+    name = f"{row['fault']} {row['scenario']}, seed {row['seed']}"
+    lines = [f"{name}: {row['problem']}"] if row["problem"] else []
+    lines += [f"{name}: the plan was not kept: {text}" for text in row.get("plan not kept", ())]
+    wrong = {what: count for what, count in row.get("compared", {}).items() if count}
+    return lines + [f"{name}: {count} {what}: {row['examples'].get(what, '')}" for what, count in wrong.items()]
+
+
+def details(row: dict[str, Any]) -> str:
     """What a run did and found, in a few lines."""
-    did = ", ".join(f"{count} {what}" for what, count in result.counters.items() if what != "misfortunes")
-    ends = ", ".join(f"{what} × {count}" for what, count in sorted(result.unexpected.items()))
-    lines = [f"    did: {did}", f"    ended by themselves: {ends or 'none'}"]
-    if result.verdict:
-        lines.append("    found: " + ", ".join(f"{count} {what}" for what, count in result.verdict.figures.items()))
-        compared = [what for what, count in result.verdict.wrong.items() if not count]
-        lines.append(f"    = 0: {', '.join(compared)}")
-    return "\n".join([*lines, *(f"    {line}" for line in _wrong(result))])
-
-
-def write(path: Path, results: Sequence[Result], controls: Sequence[dict[str, Any]]) -> None:
-    """Everything of every run, for programs."""
-    runs = [
-        {
-            **row(result),
-            "did": dict(result.counters),
-            "ended by themselves": dict(result.unexpected),
-            "figures": result.verdict.figures if result.verdict else {},
-            "compared": result.verdict.wrong if result.verdict else {},
-            "plan not kept": result.broken,
-            "problem": result.problem,
-        }
-        for result in results
+    did = ", ".join(f"{count} {what}" for what, count in row["did"].items())
+    ends = ", ".join(f"{what} × {count}" for what, count in sorted(row["ended by themselves"].items()))
+    found = ", ".join(f"{count} {what}" for what, count in row["figures"].items())
+    zero = ", ".join(what for what, count in row["compared"].items() if not count)
+    lines = [
+        f"{row['verdict']} in {row['seconds']} s",
+        f"    did: {did}",
+        f"    ended by themselves: {ends or 'none'}",
+        f"    found: {found}",
+        f"    = 0: {zero}",
     ]
+    return "\n".join([*lines, *(f"    {text}" for text in _wrong(row))])
+
+
+def write(path: Path, rows: Sequence[dict[str, Any]], controls: Sequence[dict[str, Any]]) -> None:
+    """Everything of every run, for programs."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"runs": runs, "controls": list(controls)}, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps({"runs": list(rows), "controls": list(controls)}, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n")

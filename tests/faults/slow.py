@@ -16,8 +16,8 @@ from streamer.engine import EngineApp, Slice
 from tests.faults.stage import SESSION_S
 
 SLOW_S: Final = SESSION_S + 1.5
-WAITED_AT: Final = 60  # every so many slices
-BLOCKED_AT: Final = 90
+WAITED_AT: Final = 25  # every so many slices
+BLOCKED_AT: Final = 45
 WAITED: Final = "slice waited for longer than the session"
 BLOCKED: Final = "slice blocked longer than the session"
 

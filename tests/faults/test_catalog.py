@@ -14,7 +14,7 @@ from tests.faults.catalog import CASES, Case, chosen, of_the_day
 from tests.faults.controls import CONTROLS
 from tests.faults.needs import Needs
 from tests.faults.oracle import Cut, Oracle
-from tests.faults.report import table, write
+from tests.faults.report import details, failed, line, table, write
 from tests.faults.runs import Result
 from tests.faults.sabotage import CONTROLS as BROKEN
 from tests.faults.verdict import Verdict
@@ -108,16 +108,18 @@ def test_a_run_fails_by_its_verdict_its_plan_or_its_end() -> None:
 def test_the_report_says_what_was_lost_doubled_wrong(tmp_path: Path) -> None:
     wrong = {"alerts missing": 2, "Postgres enterprise.record: not once": 1, "state rows wrong": 4, "residual": 7}
     bad = result(verdict=Verdict({}, wrong, {"alerts missing": "[a.1]"}), broken=["kills: 0 of 1"])
-    assert {kind: report.row(bad)[kind] for kind in report.KINDS} == {
+    assert {kind: line(bad)[kind] for kind in report.KINDS} == {
         "lost": 2,
         "doubled": 1,
         "wrong": 4,
         "residual": 7,
     }
-    text = table([result(), bad])
+    text = table([line(result()), line(bad)])
     assert "2 runs, 2,000 events, 8 kills and cuts" in text
     assert "1 commit_points, seed 5: 2 alerts missing: [a.1]" in text
     assert "the plan was not kept: kills: 0 of 1" in text
-    write(tmp_path / "a" / "faults.json", [bad], [])
+    assert "= 0: alerts missing, residual" in details(line(result()))
+    write(tmp_path / "a" / "faults.json", [line(bad)], [])
+    assert "9 storm, seed 3: it ended" in table([failed(9, "storm", 3, "it ended")])
     found = json.loads((tmp_path / "a" / "faults.json").read_text())
     assert found["runs"][0]["lost"] == 2

@@ -6,7 +6,9 @@ another order. ``taken_back``: decisions that are withdrawn, corrected, delisted
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +49,13 @@ def world(cache: Path, recipe: str, events: int, seed: int) -> tuple[Truth, Path
     folder = cache / f"{recipe}-{events}-{seed}"
     if (folder / generator.TRUTH_FILE).exists():
         return generator.load(folder), folder
-    return RECIPES[recipe](events, seed, folder), folder
+    draft = folder.with_name(f"{folder.name}.{os.getpid()}")
+    made = RECIPES[recipe](events, seed, draft)
+    try:
+        draft.rename(folder)
+    except OSError:  # another run was quicker
+        shutil.rmtree(draft)
+    return made, folder
 
 
 def _demo(events: int, seed: int, folder: Path) -> Truth:

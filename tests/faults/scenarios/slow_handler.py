@@ -19,7 +19,7 @@ ROLES: Final = ("intake", "dossier", "sink")
 NEEDS: Final = Needs(
     events=20_000, per_second=150, backlog=4_000, commands=dict.fromkeys(ROLES, ("-m", "tests.faults.slow"))
 )
-LENGTH_S: Final = 90.0
+LENGTH_S: Final = 120.0
 LEAST: Final = 2  # of each kind and role
 
 
