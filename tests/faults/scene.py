@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
+import asyncpg
 from aiokafka.errors import KafkaError
 
 from streamer.engine.exits import NEVER_RESTARTED, Exit
@@ -141,7 +142,7 @@ class Scene:
                 redelivered = await self.tails.redelivered(role.name)
                 if role.name == "dossier":
                     self.cuts.append(await self.tails.cut())
-        except (KafkaError, OSError, TimeoutError):
+        except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
             done = self.watch.now.done.get("dossier", {})
             self.cuts.append(Cut({p: offset for (_, p), offset in done.items()}, self.watch.now.records_ends))
             return 0
