@@ -33,7 +33,6 @@ SUBSCRIBE_TIMEOUT_S: Final = 900.0  # the run's own limit comes first
 TAIL_TIMEOUT_S: Final = 30.0  # to read what a dead role had written
 UNEXPECTED_MAX: Final = 60  # ends that nobody asked for, before a run is given up
 STARVED: Final = 200  # events that are granted when an armed role waits for work
-FED_MOST: Final = 600  # until it is seen to apply some
 KILL: Final = -int(signal.SIGKILL)
 # What a role may end with when its neighbours or servers die; a restart mends these (streamer.engine.exits).
 SAFE_ENDS: Final = frozenset({Exit.GAP, Exit.REVOKE, Exit.RECOVERY, Exit.FOREIGN, Exit.STALL, Exit.PAUSE})
@@ -162,14 +161,14 @@ class Scene:
 
     async def killed_at(self, role: Role, failpoint: str) -> Death | None:
         """Wait for a held role that was started armed to kill itself there, feeding it; None when it did not, and was killed."""
-        deadline, feed = time.monotonic() + DEATH_TIMEOUT_S, self.feeder(role)
+        deadline = time.monotonic() + DEATH_TIMEOUT_S
         while (code := role.ended()) is None:
             if time.monotonic() > deadline:
                 role.kill()
                 self.say(f"    {role.label} did not come to {failpoint} in {DEATH_TIMEOUT_S:.0f} s")
                 await self.cut(role)
                 return None
-            feed()
+            self.feed(role.name)
             await asyncio.sleep(0.02)
         if code != KILL:
             raise GivenUpError(f"{role.label} ended with {code}, not by kill -9 at {failpoint}\n{role.tail()}")
@@ -186,31 +185,16 @@ class Scene:
 
     # ------------------------------------------------------------------ traffic
 
-    def feed(self) -> int:
-        """Grant a little when nearly all that was granted is out. Raises GivenUpError when there is no more."""
+    def feed(self, role: str) -> None:
+        """Grant a little when nearly all that was granted is out and the role has little left to do (one that is still
+        starting needs no more). Raises GivenUpError when there is no more."""
         traffic = self.traffic
-        if traffic.granted - traffic.published >= STARVED / 2:
-            return 0
-        if traffic.granted >= traffic.total:
-            if traffic.published >= traffic.total and traffic.settled():
-                raise GivenUpError("the traffic ended before the misfortunes did: this scenario needs more events")
-            return 0
-        traffic.grant(STARVED)
-        return STARVED
-
-    def feeder(self, role: Role) -> Callable[[], None]:
-        """Feeds a role that is to come to a point, not more than it takes: a process that is still starting needs none."""
-        given, applied = 0, self.watch.now.applied(role.name)
-
-        def feed() -> None:
-            nonlocal given, applied
-            now = self.watch.now.applied(role.name)
-            if now != applied:
-                given, applied = 0, now
-            if given < FED_MOST:
-                given += self.feed()
-
-        return feed
+        if traffic.granted - traffic.published >= STARVED / 2 or traffic.lag(role) >= STARVED:
+            return
+        if traffic.granted < traffic.total:
+            traffic.grant(STARVED)
+        elif traffic.published >= traffic.total and traffic.settled():
+            raise GivenUpError("the traffic ended before the misfortunes did: this scenario needs more events")
 
     async def newly(self, role: str, least: int) -> int:
         """Grant traffic until a role has applied so many more."""
@@ -219,7 +203,7 @@ class Scene:
         while (found := self.watch.now.applied(role) - since) < least:
             if time.monotonic() > deadline:
                 raise LateError(f"{role} applied {found} of {least} in {APPLIED_TIMEOUT_S:.0f} s")
-            self.feed()
+            self.feed(role)
             await asyncio.sleep(0.05)
         return found
 

@@ -94,6 +94,16 @@ class Traffic:
         now = self.watch.now
         return (self.published - now.applied("intake")) + (now.records_end - now.applied("dossier"))
 
+    def lag(self, role: str) -> int:
+        """Events published, or records of them, that a role has not committed."""
+        now = self.watch.now
+        if role == "intake":
+            return self.published - now.applied("intake")
+        if role == "dossier":
+            return self.outstanding()
+        taken = sum(offset for (topic, _), offset in now.done.get("sink", {}).items() if topic == "credit.records")
+        return self.published - now.applied("intake") + now.records_end - taken
+
     async def _publish(self, producer: AIOKafkaProducer, path: Path) -> None:
         chunk: list[messages.Message] = []
         for message in messages.read(path):

@@ -10,7 +10,6 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Callable
 from typing import Final
 
 from streamer.engine.exits import Exit
@@ -61,8 +60,7 @@ async def sleep_at(scene: Scene, point: str) -> None:
     if point in LATE and "dossier" not in scene.stage.commands:
         sleeper.command = [sys.executable, *UNCHECKED, "dossier"]
     sleeper.start(f"{point}:{scene.rng.randrange(6)}:stop")
-    feed = scene.feeder(sleeper)
-    await until(f"{sleeper.label} to stop at {point}", lambda: asleep(sleeper, feed), DEATH_TIMEOUT_S, 0.02)
+    await until(f"{sleeper.label} to stop at {point}", lambda: asleep(scene, sleeper), DEATH_TIMEOUT_S, 0.02)
     code = await woken(scene, sleeper, other, f"at {point}")
     if point in BEFORE_THE_CHECK and code != Exit.PAUSE:
         scene.counters[WENT_ON] += 1
@@ -74,11 +72,11 @@ async def sleep_at(scene: Scene, point: str) -> None:
     await scene.ready(sleeper, other)
 
 
-def asleep(sleeper: Role, feed: Callable[[], None]) -> bool:
+def asleep(scene: Scene, sleeper: Role) -> bool:
     """Whether it sleeps; traffic is granted meanwhile. Raises GivenUpError when it ended."""
     if sleeper.gone:
         raise GivenUpError(f"{sleeper.label} ended instead of stopping\n{sleeper.tail()}")
-    feed()
+    scene.feed(sleeper.name)
     return sleeper.asleep
 
 
