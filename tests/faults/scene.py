@@ -185,7 +185,7 @@ class Scene:
 
     # ------------------------------------------------------------------ traffic
 
-    def feed(self, role: str) -> None:
+    def feed(self, role: str = "dossier") -> None:
         """Grant a little when nearly all that was granted is out and the role has little left to do (one that is still
         starting needs no more). Raises GivenUpError when there is no more."""
         traffic = self.traffic
