@@ -2,8 +2,8 @@
 
 SEED=n: this seed (default: drawn, printed). FAULT=5,poison: some, by number or name. HOURS=2: new seeds of all (or the
 chosen) until the time is over, or one fails. TODAY=1: what fits into ten minutes, chosen by SEED (default: the day's date).
-CONTROLS=1: the negative controls alone; CONTROLS=0: without them. JOBS=n: so many runs at once (default: 2; one for TODAY).
-KEEP=1 keeps the folders. FAULTS_JSON=file: the report for programs (default: .streamer/faults.json).
+CONTROLS=1: the negative controls alone; CONTROLS=0: without them. EVENTS=n: at least so many a run (the misfortunes come
+early then). JOBS=n: so many runs at once (default: 2; one for TODAY). KEEP=1 keeps the folders. FAULTS_JSON=file: the report for programs (default: .streamer/faults.json).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Final
 from tests.faults import controls, pool
 from tests.faults.catalog import Case, chosen, of_the_day
 from tests.faults.pool import Task
-from tests.faults.report import passed, progress, table, write
+from tests.faults.report import passed, progress, summary, table, write
 
 SEED_LIMIT: Final = 2**31
 TODAY_S: Final = 600.0  # nothing is begun that would take longer
@@ -53,7 +53,7 @@ async def _faults(jobs: int) -> list[dict[str, Any]]:
     progress(f"seed {seed}: {', '.join(case.name for case in cases)}")
     rows = await pool.run(_tasks(cases, seed), jobs, ends_at=ends_at, good=passed if hours else None)
     while hours and all(map(passed, rows)):
-        sys.stdout.write(table(rows) + "\n")
+        sys.stdout.write(summary(rows) + "\n")
         more = await pool.run(
             _tasks(cases, random.randrange(1, SEED_LIMIT)), jobs, ends_at=ends_at, good=passed, first=False
         )
@@ -76,6 +76,8 @@ async def main() -> int:
         good = good and caught
     if rows:
         sys.stdout.write(table(rows) + "\n")
+        if os.environ.get("HOURS"):
+            sys.stdout.write(summary(rows) + "\n")
     if shown:
         sys.stdout.write(controls.table(shown) + "\n")
     write(Path(os.environ.get("FAULTS_JSON", JSON_FILE)), rows, shown)

@@ -73,6 +73,17 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*lines, *(text for row in rows if not passed(row) for text in _wrong(row))])
 
 
+def summary(rows: Sequence[dict[str, Any]]) -> str:
+    """One line a scenario: the sums of its runs."""
+    summed = ("events", "kills, cuts", *KINDS, "copies", "at most", "seconds")
+    lines = [f"{'scenario':>15} {'runs':>5} " + " ".join(f"{name:>11}" for name in summed)]
+    for scenario in dict.fromkeys(row["scenario"] for row in rows):
+        own = [row for row in rows if row["scenario"] == scenario]
+        sums = [sum(row[name] or 0 for row in own) for name in summed]
+        lines.append(f"{scenario:>15} {len(own):>5} " + " ".join(f"{count:>11}" for count in sums))
+    return "\n".join(lines)
+
+
 def _wrong(row: dict[str, Any]) -> list[str]:
     name = f"{row['fault']} {row['scenario']}, seed {row['seed']}"
     lines = [f"{name}: {row['problem']}"] if row["problem"] else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shutil
 import tempfile
@@ -56,6 +57,8 @@ class Run:
     ) -> None:
         self.case, self.seed, self.say, self.cache, self.sabotage = case, seed, say, cache, sabotage
         self.needs: Needs = case.module.NEEDS
+        least = int(os.environ.get("EVENTS") or 0)
+        self.needs = self.needs._replace(events=max(self.needs.events, least))
         self.home = Path(tempfile.mkdtemp(prefix=f"faults-{case.fault}-{seed}-"))
         self.stage = Stage(
             self.home / "home",

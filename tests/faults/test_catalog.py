@@ -121,6 +121,8 @@ def test_the_report_says_what_was_lost_doubled_wrong(tmp_path: Path) -> None:
     assert "1 commit_points, seed 5: 2 alerts missing: [a.1]" in text
     assert "the plan was not kept: kills: 0 of 1" in text
     assert "= 0: alerts missing, residual" in details(line(result()))
+    sums = report.summary([line(result()), line(result())]).splitlines()[1].split()
+    assert sums == ["commit_points", "2", "2000", "8", "0", "0", "0", "0", "6", "16", "122"]
     write(tmp_path / "a" / "faults.json", [line(bad)], [])
     assert "9 storm, seed 3: it ended" in table([failed(9, "storm", 3, "it ended")])
     found = json.loads((tmp_path / "a" / "faults.json").read_text())
