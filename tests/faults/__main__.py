@@ -3,7 +3,8 @@
 SEED=n: this seed (default: drawn, printed). FAULT=5,poison: some, by number or name. HOURS=2: new seeds of all (or the
 chosen) until the time is over, or one fails. TODAY=1: what fits into ten minutes, chosen by SEED (default: the day's date).
 CONTROLS=1: the negative controls alone; CONTROLS=0: without them. EVENTS=n: at least so many a run (the misfortunes come
-early then). JOBS=n: so many runs at once (default: 2; one for TODAY). KEEP=1 keeps the folders. FAULTS_JSON=file: the report for programs (default: .streamer/faults.json).
+early then). JOBS=n: so many runs at once (default: 2; one for TODAY). KEEP=1 keeps the folders. FAULTS_JSON=file: the
+report for programs (default: .streamer/faults.json).
 """
 
 from __future__ import annotations
