@@ -27,6 +27,8 @@ from tests.faults.waiting import LateError, until
 from tests.faults.watch import Watch
 
 RUN_TIMEOUT_S: Final = 900.0
+CANCEL_TIMEOUT_S: Final = 10.0
+CANCEL_TRIES: Final = 3
 DRAIN_TIMEOUT_S: Final = 180.0
 ROLES: Final = ("intake", "dossier", "sink")
 
@@ -136,9 +138,7 @@ class Run:
             await first_failure([watching, alive, draining], draining)
             subscribers = await subscribing
         finally:
-            for task in (subscribing, driving, *tasks):
-                task.cancel()
-            await asyncio.gather(driving, *tasks, return_exceptions=True)
+            await cancelled(subscribing, driving, *tasks)
         stopped = await self.stage.stop_roles()
         if any(stopped):
             scene.broken.append(f"exit codes {stopped} after SIGTERM")
@@ -174,6 +174,16 @@ class Run:
             f"{role} ended with {code} by itself" for role, code in scene.unexpected if code not in scene.ends
         )
         return broken + [f"{what} ({count} times)" for what, count in wild.items()]
+
+
+async def cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """End them all; asked again when one swallows it."""
+    for _ in range(CANCEL_TRIES):
+        for task in tasks:
+            task.cancel()
+        _, pending = await asyncio.wait(tasks, timeout=CANCEL_TIMEOUT_S)
+        if not pending:
+            return
 
 
 async def first_failure(tasks: list[asyncio.Task[Any]], awaited: asyncio.Task[Any]) -> None:

@@ -50,7 +50,8 @@ class Watch:
         try:
             while True:
                 try:
-                    self.now = await asyncio.wait_for(self._look(), ANSWER_TIMEOUT_S)
+                    async with asyncio.timeout(ANSWER_TIMEOUT_S):  # wait_for of Python 3.11 may swallow a cancellation
+                        self.now = await self._look()
                     self.turns += 1
                 except (KafkaError, OSError, TimeoutError):
                     await self.close()
@@ -85,7 +86,8 @@ class Watch:
         admin, consumer, self._admin, self._consumer = self._admin, self._consumer, None, None
         for end in [client.close for client in (admin,) if client] + [client.stop for client in (consumer,) if client]:
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                await asyncio.wait_for(end(), CLOSE_TIMEOUT_S)
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await end()
 
 
 @contextlib.asynccontextmanager

@@ -17,7 +17,7 @@ from tests.faults.needs import Needs
 from tests.faults.scene import DEATH_TIMEOUT_S, GivenUpError, Scene
 from tests.faults.stage import SESSION_S, Role
 from tests.faults.verdict import Judge
-from tests.faults.waiting import until
+from tests.faults.waiting import LateError, until
 
 NEEDS: Final = Needs(events=16_000, per_second=400, backlog=1_200)
 OWNED_TIMEOUT_S: Final = 60.0
@@ -109,8 +109,8 @@ async def woken(scene: Scene, sleeper: Role, other: Role, where: str) -> int | N
     slept = time.monotonic() - fell_asleep
     sleeper.signal(signal.SIGCONT)
     try:
-        code: int | None = await asyncio.wait_for(scene.death_of(sleeper), WAKE_TIMEOUT_S)
-    except TimeoutError:
+        code: int | None = await scene.death_of(sleeper, WAKE_TIMEOUT_S)
+    except LateError:
         code = None
     scene.misfortune("slept", int(slept > SESSION_S))
     scene.counters[f"{sleeper.name} {where}: ended with {code}"] += 1
