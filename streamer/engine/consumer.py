@@ -215,7 +215,7 @@ class SliceConsumer(driver.Consumer):
         tasks = [task for lane in lanes for task in lane.settle()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=timeout_s)
-            if late and self._only_steps_wait(lanes):
+            if late and (self.runtime.stopping or self._only_steps_wait(lanes)):
                 for lane in lanes:
                     lane.abandon()
             elif late:
