@@ -9,6 +9,7 @@ import asyncio
 import shutil
 import signal
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -32,10 +33,9 @@ async def run(scene: Scene) -> None:
     scene.traffic.flow()
     await asyncio.gather(*[again_and_again(scene, role) for role in list(scene.roles.values())])
     await supervised(scene)
-    await without(scene, "sink", "PostgreSQL", lambda: postgres.kill(scene.stage.home))
-    await postgres.start(scene.stage.home)
-    await without(scene, "dossier", "Kafka", lambda: kafka.kill(1, scene.stage.home))
-    await kafka.start(1, scene.stage.home)
+    home = scene.stage.home
+    await without(scene, "sink", "PostgreSQL", lambda: postgres.kill(home), lambda: postgres.start(home))
+    await without(scene, "dossier", "Kafka", lambda: kafka.kill(1, home), lambda: kafka.start(1, home))
     scene.promise("SIGTERMs", scene.counters["SIGTERMs"], 3 * EACH + 3)
 
 
@@ -102,8 +102,10 @@ async def supervised(scene: Scene) -> None:
     scene.promise("a supervisor's end with 0 within 10 s", code == 0 and took <= WITHIN_S)
 
 
-async def without(scene: Scene, name: str, server: str, away: object) -> None:
-    """SIGTERM while a server is gone."""
+async def without(
+    scene: Scene, name: str, server: str, away: Callable[[], None], back: Callable[[], Awaitable[None]]
+) -> None:
+    """SIGTERM while a server is gone, with work under way; both start again after it."""
     role = scene.roles[f"{name}-0"]
     await scene.ready(role)
     role.held = True
@@ -111,5 +113,6 @@ async def without(scene: Scene, name: str, server: str, away: object) -> None:
     await asyncio.sleep(AWAY_S)
     await ended(scene, role, f"without {server}")
     scene.counters[f"without {server}"] += 1
+    await back()
     role.start()
     role.held = False
