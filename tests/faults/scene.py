@@ -97,11 +97,17 @@ class Scene:
                     await self._revive(role)
             await asyncio.sleep(0.1)
 
+    def ended_by_itself(self, role: Role, code: int) -> None:
+        """Book an end that nobody asked for; what it said when it should not have."""
+        self.unexpected.append((role.label, code))
+        self.say(f"  {role.label} ended with {code} by itself")
+        if code not in self.ends:
+            self.say(role.tail())
+
     async def _revive(self, role: Role) -> None:
         code = role.ended()
         if code is not None:
-            self.unexpected.append((role.label, code))
-            self.say(f"  {role.label} ended with {code} by itself: started again")
+            self.ended_by_itself(role, code)
             if code not in self.ends and (code in NEVER_RESTARTED or len(self.unexpected) > UNEXPECTED_MAX):
                 raise GivenUpError(f"{role.label} ended with {code}; its log ends:\n{role.tail()}")
             await self.cut(role)

@@ -76,6 +76,6 @@ async def reap(scene: Scene, role: Role) -> None:
     """What a guest that went, or ended by itself, ended with."""
     code = role.ended()
     if code not in {None, 0, KILL, -signal.SIGTERM}:
-        scene.unexpected.append((role.label, code))
+        scene.ended_by_itself(role, code)
     if code is not None:
         await scene.cut(role)
