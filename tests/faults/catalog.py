@@ -27,8 +27,8 @@ class Case(NamedTuple):
 
 CASES: Final = (
     Case(1, "commit_points", "kill -9 at every named point of the commit, in every role and in recovery", 150),
-    Case(2, "local_store", "the same with the local store deleted, kept, stale, ahead", 180),
-    Case(5, "storm", "workers come and go every 2 to 5 s for 3 minutes, during recovery too", 260),
+    Case(2, "local_store", "the same with the local store deleted, kept, stale, ahead", 160),
+    Case(5, "storm", "workers come and go every 2 to 5 s for 3 minutes, during recovery too", 240),
     Case(6, "paused", "SIGSTOP beyond the session, then SIGCONT: late writes into changelog and compacted topics", 150),
     Case(7, "slow_handler", "a handler slower than the session", 120),
     Case(8, "poison", "poison of every kind among good events", 90),
