@@ -102,6 +102,7 @@ async def sleep_anywhere(scene: Scene, name: str) -> None:
 async def woken(scene: Scene, sleeper: Role, other: Role, where: str) -> int | None:
     """Sleeps until the other owns everything and has applied some; the exit code, or None when it goes on."""
     fell_asleep = time.monotonic()
+    await scene.cut(sleeper)  # what it had under way, the other does again
     everything = await partitions_of(scene, sleeper.name)
     await until(f"{other.label} to own all", lambda: scene.owns(other, everything), OWNED_TIMEOUT_S)
     await scene.newly(sleeper.name, MEANWHILE)

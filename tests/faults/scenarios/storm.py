@@ -67,6 +67,7 @@ async def leave(scene: Scene, role: Role) -> None:
     """Killed, or told to end; a static one is started again at once."""
     scene.misfortune("went")
     if role.held and scene.rng.random() >= KILLED:
+        await scene.cut(role)  # while it is being told, others may go on
         role.signal(signal.SIGTERM)
     else:
         await scene.kill(role, start=None if role.held else "")
