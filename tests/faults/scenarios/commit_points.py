@@ -55,7 +55,7 @@ async def die(scene: Scene, name: str, point: str) -> None:
     role = scene.roles[f"{name}-0"]
     await scene.lay_down(role)
     if point == "in_recovery":
-        shutil.rmtree(role.state_dir)
+        shutil.rmtree(role.state_dir, ignore_errors=True)
         scene.counters["state folders removed"] += 1
     passages = 0 if point in AT_START | SELDOM else scene.rng.choice((0, 1, 2, scene.rng.randrange(PASSAGES)))
     role.start(f"{point}:{passages}")

@@ -60,9 +60,9 @@ async def once(scene: Scene, role: Role, treatment: str, point: str, earlier: Pa
 def treat(scene: Scene, role: Role, treatment: str, earlier: Path) -> None:
     folder = role.state_dir
     if treatment == "deleted":
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     elif treatment == "stale":
-        shutil.rmtree(folder / "db")
+        shutil.rmtree(folder / "db", ignore_errors=True)
         shutil.copytree(earlier, folder / "db")
     elif treatment == "ahead":
         store = Store(folder)

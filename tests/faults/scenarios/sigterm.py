@@ -44,7 +44,7 @@ async def again_and_again(scene: Scene, role: Role) -> None:
     for turn in range(EACH):
         await ended(scene, role, f"{'at' if turn else 'in traffic, at'} any moment")
         if role.name == "dossier" and turn % 2:
-            shutil.rmtree(role.state_dir)
+            shutil.rmtree(role.state_dir, ignore_errors=True)
             scene.counters["state folders removed"] += 1
         role.start()
         await asyncio.sleep(scene.rng.uniform(0.0, LATEST_S) if turn % 3 else scene.rng.uniform(0.0, 2.0))
