@@ -78,8 +78,6 @@ async def _finish(app: EngineApp) -> None:
         consumer.drop_lanes()
     await app.tables.recovery.standbys.stop()
     if app._store is not None:
-        app._store.flush(
-            wait=True
-        )  # not closed: a recovery under way may still write, and would end the process with 70
+        app._store.flush(wait=True)  # not closed: a recovery under way may still write, and would end with 70
     if consumer is not None and app.settings.instance_id is None:
         await consumer._thread.call_thread(consumer._thread.leave)
