@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any, Final, Protocol
 
 from streamer import ticks
 from streamer.agents.rulebooks import Rulebooks
 from streamer.domain import messages
 from streamer.domain.alerts import alert_key
-from streamer.domain.dates import BEIJING, append_time, iso
+from streamer.domain.dates import append_day, append_time, iso
 from streamer.domain.dossier import Dossier, Meta
 from streamer.domain.reasons import REASONS
 from streamer.domain.records import HEADER_HASH, HEADER_ORIGIN, Activation, Origin, Record, decode_record
@@ -193,7 +192,7 @@ def register(
     app.agent(app.slices(RECORDS), name="dossier")(agent)
 
     async def midnight() -> None:
-        today = datetime.now(BEIJING).date().toordinal()
+        today = append_day(app.now_ms())
         behind = calendar.behind(today)
         if behind:
             await ticks.send_to(app.producer, behind, iso(today) or "")

@@ -9,6 +9,7 @@ import click
 
 from streamer import ticks
 from streamer.domain.dates import BEIJING
+from streamer.engine import wall
 from streamer.settings import Settings
 
 
@@ -20,7 +21,7 @@ def tick(day: str | None) -> None:
     Another date than today's is refused by the dossier unless the rulebook was activated with simulated ticks.
     """
     try:
-        on = date.fromisoformat(day) if day else datetime.now(BEIJING).date()
+        on = date.fromisoformat(day) if day else datetime.fromtimestamp(wall.now_s(), BEIJING).date()
     except ValueError:
         raise click.BadParameter(f"{day!r} is no date: write YYYY-MM-DD", param_hint="DAY") from None
     count = asyncio.run(ticks.send(Settings.from_env().require_bootstrap(), on.isoformat()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import faust
 from faust.serializers.schemas import Schema
 from faust.types import TP
 
+from streamer.engine import wall
 from streamer.engine.commit import CommitSteps
 from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.group_lag import GroupLag
@@ -195,7 +195,7 @@ class EngineApp(faust.App):
 
     @staticmethod
     def now_ms() -> int:
-        return int(time.time() * 1000)
+        return wall.now_ms()
 
     def recovery_moved(self) -> None:
         self.recovery_moved_at = self.runtime.clock()

@@ -5,10 +5,12 @@ The engine is crash-only: a doubt about offsets or state ends the process before
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from enum import IntEnum
 from typing import Final, NoReturn
 
@@ -27,6 +29,7 @@ class Exit(IntEnum):
     CONFIG = 78
     LOCKED = 79
     LOSS = 80
+    DISK = 81
 
 
 ADVICE: Final[dict[Exit, str]] = {
@@ -41,12 +44,18 @@ ADVICE: Final[dict[Exit, str]] = {
     Exit.CONFIG: "the text above says what to change; a restart does not help",
     Exit.LOCKED: "another process holds this state folder; stop it, or give this one another folder",
     Exit.LOSS: "records are gone that were not applied; accept it with --accept-loss, then it goes into the books",
+    Exit.DISK: "make room where the state folder lies; nothing is lost, and a restart with room goes on by itself",
 }
 
 #: Restarting cannot help: a person must act.
 NEVER_RESTARTED: Final = frozenset({Exit.CONFIG, Exit.LOCKED, Exit.LOSS})
 
 _EXCEPTIONS_WITHOUT_TEXT: Final = frozenset({Exit.HANDLER})
+
+#: A write that the disk, a quota or a limit of the process refuses; RocksDB says it in words only, and of no type of its own.
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_ROOM_TEXTS: Final = tuple(os.strerror(number) for number in sorted(_NO_ROOM))
+_ROCKSDB_IO: Final = "IO error"
 
 #: Tests replace it; a process ends here without running any clean-up.
 terminate: Callable[[int], object] = os._exit
@@ -68,16 +77,32 @@ def describe(exc: BaseException, *, with_text: bool) -> str:
     return "\n".join([head, *places])
 
 
+def out_of_room(exc: BaseException | None) -> BaseException | None:
+    """``exc``, or what it comes from, where that is a write that found no room."""
+    while exc is not None:
+        if isinstance(exc, OSError):
+            if exc.errno in _NO_ROOM:
+                return exc
+        elif str(exc).startswith(_ROCKSDB_IO) and any(text in str(exc) for text in _NO_ROOM_TEXTS):
+            return exc
+        exc = exc.__cause__ or exc.__context__
+    return None
+
+
 def fatal(code: Exit, why: str, exc: BaseException | None = None) -> NoReturn:
     """Ends the process at once: nothing is acknowledged, committed or flushed on this path."""
-    if isinstance(exc, Refusal):
+    full = out_of_room(exc)
+    if full is not None:
+        code, why, exc = Exit.DISK, f"the disk is full: {why}", full
+    elif isinstance(exc, Refusal):
         code, why, exc = exc.code, f"{why}: {exc}", None
     lines = [f"fatal: exit {int(code)} ({code.name.lower()}): {why}"]
     if exc is not None:
         lines.append(describe(exc, with_text=code not in _EXCEPTIONS_WITHOUT_TEXT))
     lines.append(f"what to do: {ADVICE[code]}")
-    if sys.__stderr__ is not None:
-        sys.__stderr__.write("\n".join([*lines, ""]))
-        sys.__stderr__.flush()
+    with suppress(OSError):  # the log may lie on a full disk: end all the same
+        if sys.__stderr__ is not None:
+            sys.__stderr__.write("\n".join([*lines, ""]))
+            sys.__stderr__.flush()
     terminate(int(code))
     raise SystemExit(int(code))

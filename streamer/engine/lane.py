@@ -6,12 +6,12 @@ While there is a backlog slices are merged into larger units; a caught-up partit
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from typing import TYPE_CHECKING
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
+from streamer.engine import wall
 from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.memory import UNIT_FACTOR, records_bytes
 from streamer.engine.unit import Headers, Message, Step, Unit
@@ -191,7 +191,7 @@ class Lane:
             raise ValueError(f"{topic} is compacted: only partition {self.partition} may be written here")
         unit = self.unit()
         if timestamp_ms is None:
-            timestamp_ms = self.timestamp_ms or int(time.time() * 1000)  # a sweep before the first record
+            timestamp_ms = self.timestamp_ms or wall.now_ms()  # a sweep before the first record
         message = Message(timestamp_ms, key, value, headers)
         (unit.sooner if first else unit.later).add(topic, partition, message)
 

@@ -47,6 +47,8 @@ def run(app: EngineApp) -> NoReturn:
         fatal(Exit.CONFIG, str(exc))
     except Refusal as exc:
         fatal(exc.code, "start", exc)
+    except OSError as exc:
+        fatal(Exit.CONFIG, f"the state folder {app.settings.state_dir} cannot be used", exc)
     # For this thread's loop and the consumer's: a sixth less CPU a fetched record.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     worker = EngineWorker(

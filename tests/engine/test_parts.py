@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.engine import exits, failpoints
+from streamer.engine import exits, failpoints, wall
 from streamer.engine.exits import ADVICE, Exit, Refusal, describe
 from streamer.engine.ledger import Ledger
 from streamer.engine.lock import FolderLock
@@ -257,7 +259,7 @@ def test_a_failpoint_stops_the_process_once_and_lets_it_go_on(monkeypatch: pytes
 
 def test_every_exit_says_what_to_do() -> None:
     assert set(ADVICE) == set(Exit)
-    assert [int(e) for e in Exit] == list(range(70, 81))
+    assert [int(e) for e in Exit] == list(range(70, 82))
 
 
 def test_a_handlers_exception_is_shown_by_class_and_place_alone(
@@ -280,6 +282,83 @@ def test_a_refusal_carries_its_own_code(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(SystemExit) as ended:
         exits.fatal(Exit.STALL, "commit", Refusal(Exit.FOREIGN, "somebody"))
     assert ended.value.code == Exit.FOREIGN
+
+
+@pytest.mark.parametrize("code", [Exit.HANDLER, Exit.CONFIG, Exit.STALL])
+@pytest.mark.parametrize(
+    "exc",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "http.port"),
+        OSError(errno.EFBIG, "File too large"),
+        Exception("IO error: No space left on device: While appending to file: db/000012.sst: No space left on device"),
+        Exception("IO error: While open a file for appending: db/000012.sst: Disk quota exceeded"),
+    ],
+    ids=["file", "limit of the process", "RocksDB", "RocksDB, quota"],
+)
+def test_a_full_disk_has_a_code_of_its_own_wherever_it_shows(
+    code: Exit, exc: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(exits, "terminate", lambda code: None)
+    monkeypatch.setattr(exits.sys, "__stderr__", exits.sys.stderr)
+    wrapped: Exception = (
+        Refusal(code, "an event's own words") if code is Exit.CONFIG else KeyError("an event's own words")
+    )
+    wrapped.__cause__ = exc
+    for seen in (exc, wrapped):
+        with pytest.raises(SystemExit) as ended:
+            exits.fatal(code, "commit of t-0", seen)
+        assert ended.value.code == Exit.DISK
+    shown = capsys.readouterr().err
+    assert "the disk is full: commit of t-0" in shown
+    assert "make room" in shown
+    assert "own words" not in shown
+
+
+@pytest.mark.parametrize(
+    "exc",
+    [
+        OSError(errno.EACCES, "Permission denied"),
+        Exception("Corruption: bad block"),
+        KeyError("No space left on device"),
+    ],
+)
+def test_other_faults_keep_their_code(exc: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exits, "terminate", lambda code: None)
+    with pytest.raises(SystemExit) as ended:
+        exits.fatal(Exit.STALL, "commit", exc)
+    assert ended.value.code == Exit.STALL
+
+
+def test_a_process_whose_log_cannot_be_written_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(exits, "terminate", lambda code: None)
+    monkeypatch.setattr(exits.sys, "__stderr__", Full())
+    with pytest.raises(SystemExit) as ended:
+        exits.fatal(Exit.GAP, "hand-over")
+    assert ended.value.code == Exit.GAP
+
+
+# ------------------------------------------------------------------ the wall clock
+
+
+def test_the_wall_clock_is_shifted_only_where_failpoints_are_allowed(tmp_path: Path) -> None:
+    file = tmp_path / "shift"
+    named = {"STREAMER_CLOCK_SHIFT_FILE": str(file)}
+    assert wall.clock_of(named) is time.time
+    assert wall.clock_of({"STREAMER_ALLOW_FAILPOINTS": "1"}) is time.time
+    clock = wall.clock_of(named | {"STREAMER_ALLOW_FAILPOINTS": "1"})
+    for text, shift in [(None, 0), ("86400", 86_400), ("-86400\n", -86_400), ("", 0)]:
+        if text is not None:
+            file.write_text(text)
+        before = time.time()
+        seen = clock()
+        assert before <= seen - shift <= time.time()
+    file.write_text("a day")
+    with pytest.raises(ValueError, match="a day"):
+        clock()
 
 
 def test_a_state_folder_has_one_holder(tmp_path: Path) -> None:
