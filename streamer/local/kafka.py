@@ -97,6 +97,7 @@ def _format(paths: Paths, state: State, broker: Broker, jars: list[Path]) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     count = len(state.brokers)
     settings = files("streamer.local").joinpath("kafka.properties").read_text(encoding="utf-8")
+    settings += "".join(f"{name}={value}\n" for name, value in state.kafka_properties.items())  # the last one counts
     (folder / "server.properties").write_text(
         settings.format(
             node_id=broker.node_id,

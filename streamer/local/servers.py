@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -51,12 +51,14 @@ async def start(
     home: Path | None = None,
     kafka_port: int | None = None,
     postgres_port: int | None = None,
+    kafka_properties: Mapping[str, str] | None = None,
     say: Callable[[str], None] = _quiet,
 ) -> Servers:
     """Start what does not run, reuse what does; return when each server answered an API call.
 
     brokers: 1 or 3, or 0 for no Kafka (a home that has more keeps them); ports: the first broker's (the others follow) and
-    PostgreSQL's, free ones by default, kept from then on; say: is told what is going on.
+    PostgreSQL's, free ones by default, kept from then on; kafka_properties: settings of Kafka's own for nodes that do not run,
+    kept too, in which {node_id}, {host}, {port}, {controller_port} stand for a node's; say: is told what is going on.
     Raises StreamerError with the next step.
     """
     if brokers not in BROKER_COUNTS:
@@ -70,6 +72,7 @@ async def start(
         elif external_kafka:
             count = await _require_kafka(external_kafka)
         else:
+            state.kafka_properties |= kafka_properties or {}
             await _kafka_up(paths, state, brokers, kafka_port, say)
             count = len(state.brokers)
         if external_database and postgres:

@@ -36,6 +36,8 @@ class State(msgspec.Struct):
 
     cluster_id: str = ""
     brokers: list[Broker] = []
+    #: Kafka's own settings beyond ``kafka.properties``, of every node; they stay for the life of this home.
+    kafka_properties: dict[str, str] = {}
     postgres: Postgres | None = None
 
 
