@@ -17,7 +17,7 @@ from typing import Final
 from streamer.local import artifacts
 
 CLASS: Final = "org/apache/kafka/common/utils/SystemTime.class"
-CLIENTS: Final = "org.apache.kafka:kafka-clients:"
+CLIENTS: Final = "kafka-clients-"
 # The Java Virtual Machine Specification, chapters 4.4 (constants: bytes after the tag), 4.7.3 (Code) and 6.5.
 _CONSTANT_BYTES: Final = {
     3: 4,
@@ -50,9 +50,7 @@ def off_by(seconds: int, folder: Path) -> Iterator[None]:
 
     def patched(say: artifacts.Say) -> list[Path]:
         jars = real(say)
-        clients = next(
-            path for path, jar in zip(jars, artifacts.jars(), strict=True) if jar.coordinate.startswith(CLIENTS)
-        )
+        clients = next(path for path in jars if path.name.startswith(CLIENTS))
         target = folder / f"clock{seconds:+d}"
         (target / CLASS).parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(clients) as archive:

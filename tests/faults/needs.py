@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from streamer.admin import Ticks
+
 EVENTS: Final = 20_000
 PER_SECOND: Final = 400
 SUBSCRIBERS: Final = 2
@@ -14,7 +16,8 @@ class Needs(NamedTuple):
     """``world``: a recipe of ``worlds``; ``per_second``: how fast traffic is published while misfortunes happen, so that
     ``events`` must outlast them; ``backlog``: published and not yet applied, at most; ``environment``: of every role;
     ``commands``: arguments to Python instead of ``-m streamer.app``, by role; ``brokers``: 1 or 3 (then replication 3, of
-    which two must be in sync)."""
+    which two must be in sync); ``kafka_properties``: of every broker, beyond ours; ``ticks``: ``append`` is production's
+    mode, on today's date: the world's own ticks are refused then, and its truth does not hold (replay does)."""
 
     events: int = EVENTS
     world: str = "demo"
@@ -25,3 +28,5 @@ class Needs(NamedTuple):
     subscribers: int = SUBSCRIBERS
     environment: Mapping[str, str] = {}
     commands: Mapping[str, Sequence[str]] = {}
+    kafka_properties: Mapping[str, str] = {}
+    ticks: Ticks = "simulated"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final, NamedTuple
 
 HOST: Final = "127.0.0.1"
@@ -34,6 +34,8 @@ class Proxy:
         self._passed = {"to_server": 0, "to_client": 0}
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._trigger: tuple[Callable[[bytes], bool], bool, bool] | None = None
+        self.triggered = asyncio.Event()
         self.heal()
 
     async def start(self, port: int = 0) -> None:
@@ -63,6 +65,17 @@ class Proxy:
         for gate in self._open.values():
             gate.set()
 
+    def cut_at(self, what: Callable[[bytes], bool], *, to_server: bool, to_client: bool) -> asyncio.Event:
+        """Cut when a client sends what ``what`` says yes to, before that is forwarded; the event tells that it came."""
+        self._trigger = (what, to_server, to_client)
+        self.triggered.clear()
+        return self.triggered
+
+    def drop(self) -> None:
+        """Close every connection, as a firewall that forgets them; what is held back is thrown away."""
+        for task in self._connections:
+            task.cancel()
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -80,10 +93,19 @@ class Proxy:
                     self._pump("to_server", reader, there[1]), self._pump("to_client", there[0], writer)
                 )
 
+    def _pull_trigger(self, data: bytes) -> None:
+        if self._trigger is not None and self._trigger[0](data):
+            _, to_server, to_client = self._trigger
+            self._trigger = None
+            self.cut(to_server=to_server, to_client=to_client)
+            self.triggered.set()
+
     async def _pump(self, way: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Until one side closes; its end is passed on behind what it sent."""
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK_BYTES):
+                if way == "to_server":
+                    self._pull_trigger(data)
                 await self._open[way].wait()
                 writer.write(data)
                 self._passed[way] += len(data)

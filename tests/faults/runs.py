@@ -10,11 +10,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from streamer import kafka_io
 from streamer.audit import read_books
+from streamer.domain.dates import BEIJING
 from tests.faults import worlds
 from tests.faults.catalog import Case
 from tests.faults.needs import Needs
@@ -68,22 +71,26 @@ class Run:
             brokers=self.needs.brokers,
             environment=self.needs.environment,
         )
+        self.stage.kafka_properties |= self.needs.kafka_properties
         self.scene: Scene | None = None
 
     async def run(self, *, keep: bool = False) -> Result:
         begun = time.monotonic()
         verdict, problem = None, ""
-        try:
-            async with asyncio.timeout(RUN_TIMEOUT_S):
-                verdict = await self._run()
-        except (LateError, GivenUpError, TimeoutError) as error:
-            problem = str(error) or f"the run took more than {RUN_TIMEOUT_S:.0f} s"
-        finally:
-            await self.stage.down(keep=keep)
-            if keep:
-                self.say(f"  kept: {self.home}")
-            else:
-                shutil.rmtree(self.home, ignore_errors=True)
+        async with AsyncExitStack() as around:
+            try:
+                async with asyncio.timeout(RUN_TIMEOUT_S):
+                    if hasattr(self.case.module, "around"):
+                        await around.enter_async_context(self.case.module.around(self.stage))
+                    verdict = await self._run()
+            except (LateError, GivenUpError, TimeoutError) as error:
+                problem = str(error) or f"the run took more than {RUN_TIMEOUT_S:.0f} s"
+            finally:
+                await self.stage.down(keep=keep)
+        if keep:
+            self.say(f"  kept: {self.home}")
+        else:
+            shutil.rmtree(self.home, ignore_errors=True)
         scene = self.scene
         return Result(
             self.case,
@@ -102,7 +109,9 @@ class Run:
         rng = random.Random(f"{self.case.name} {self.seed}")
         truth, folder = worlds.world(self.cache, needs.world, needs.events, self.seed)
         self.say(f"  {truth.messages} events, {truth.items} items, {len(truth.alerts)} alerts to come")
-        await self.stage.up(truth.clock)
+        simulated = needs.ticks == "simulated"
+        clock = truth.clock if simulated else datetime.now(BEIJING).date().isoformat()
+        await self.stage.up(clock, ticks=needs.ticks)
         watch = Watch(self.stage)
         traffic = Traffic(self.stage, watch, truth, folder, per_second=needs.per_second, backlog=needs.backlog)
         self.stage.commands |= needs.commands
@@ -113,7 +122,7 @@ class Run:
         if hasattr(module, "prepare"):
             await module.prepare(scene)
         subscribers = await self._played(scene, module.run)
-        judging = Judge(self.stage, truth)
+        judging = Judge(self.stage, truth if simulated else None)
         verdict = await judge(judging, subscribers, scene.cuts)
         if hasattr(module, "judge"):
             await module.judge(scene, judging)

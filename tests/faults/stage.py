@@ -155,6 +155,7 @@ class Stage:
     ) -> None:
         self.home, self.partitions, self.brokers = home, partitions, brokers
         self.own = dict(environment or {})
+        self.kafka_properties: dict[str, str] = {}  # of every broker; before ``up``
         self.commands: dict[str, Sequence[str]] = {}  # of every instance of a role, instead of the product's
         self.bootstrap = self.database = ""
         self.environment: dict[str, str] = {}
@@ -163,10 +164,10 @@ class Stage:
         self.roles: list[Role] = []
         self.seal_key = secrets.token_hex(32)
 
-    async def up(self, clock: str, *, rulebook: str = "fictional") -> None:
-        """Servers, tables, topics with the rulebook and simulated ticks."""
+    async def up(self, clock: str, *, rulebook: str = "fictional", ticks: admin.Ticks = "simulated") -> None:
+        """Servers, tables, topics with the rulebook."""
         with _no_servers_of_others():
-            servers = await local.start(self.brokers, home=self.home)
+            servers = await local.start(self.brokers, home=self.home, kafka_properties=self.kafka_properties)
         self.bootstrap, self.database = servers.bootstrap_servers, servers.database_url
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STREAMER_")},
@@ -194,7 +195,7 @@ class Stage:
             replication=self.brokers,
             rulebook=load(rulebook),
             clock=clock,
-            ticks="simulated",
+            ticks=ticks,
             app_id=self.group("dossier"),
         )
 

@@ -1,0 +1,91 @@
+"""What scenarios do to PostgreSQL, and what they ask it and the sink. Not for: Kafka (``servers``)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import asyncpg
+
+from sinks.writer import APPLICATION
+from streamer.local import postgres
+from tests.faults.proxy import Proxy
+from tests.faults.scene import Scene
+from tests.faults.waiting import until
+
+#: Tables in the order in which a transaction of the sink comes to them (``sinks.rows``), with rows in nearly every batch.
+FIRST: Final = "enterprise.record"
+LAST: Final = "enterprise.status"
+SEEN_TIMEOUT_S: Final = 60.0
+GOING_ON_TIMEOUT_S: Final = 60.0
+POLL_S: Final = 0.01
+CALL_TIMEOUT_S: Final = 30.0
+
+BACKENDS: Final = "SELECT pid FROM pg_stat_activity WHERE application_name = $1"
+#: Sinks that wait for a lock in a transaction that has written something.
+BLOCKED: Final = """
+    SELECT pid FROM pg_stat_activity
+     WHERE application_name = $1 AND wait_event_type = 'Lock' AND backend_xid IS NOT NULL
+"""
+DEADLOCKS: Final = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+
+
+@asynccontextmanager
+async def session(scene: Scene) -> AsyncIterator[Any]:
+    connection = await asyncpg.connect(scene.stage.database, timeout=CALL_TIMEOUT_S)
+    try:
+        yield connection
+    finally:
+        connection.terminate() if connection.is_closed() else await connection.close()
+
+
+async def waits(scene: Scene) -> dict[str, float]:
+    """The sink's metrics, once it says that it waits for PostgreSQL."""
+
+    async def shown() -> dict[str, float]:
+        found = await scene.roles["sink-0"].metrics()
+        return found if found.get("streamer_waiting") == 1 else {}
+
+    found: dict[str, float] = await until("the sink to show that it waits", shown, SEEN_TIMEOUT_S)
+    scene.counters["waits shown"] += 1
+    return found
+
+
+async def going_on(scene: Scene) -> None:
+    """The sink commits offsets again."""
+    await scene.newly("sink", 1)
+
+    async def no_longer() -> bool:
+        return (await scene.roles["sink-0"].metrics()).get("streamer_waiting", 0) == 0
+
+    await until("the sink to wait no longer", no_longer, GOING_ON_TIMEOUT_S)
+
+
+async def blocked(connection: Any, least: int = 1) -> list[int]:
+    """The sink's sessions that wait for a lock of ours, in the middle of a transaction."""
+
+    async def asked() -> list[int]:
+        found = [row[0] for row in await connection.fetch(BLOCKED, APPLICATION)]
+        return found if len(found) >= least else []
+
+    found: list[int] = await until("the sink to be in the middle of a transaction", asked, SEEN_TIMEOUT_S, POLL_S)
+    return found
+
+
+async def back(scene: Scene) -> None:
+    await postgres.start(scene.stage.home)
+    await going_on(scene)
+
+
+@asynccontextmanager
+async def through_proxy(scene: Scene) -> AsyncIterator[Proxy]:
+    """A proxy before PostgreSQL. The sink's next process goes through it."""
+    server = scene.stage.database.rpartition("@")[2].partition("/")[0]
+    proxy = Proxy(int(server.rpartition(":")[2]))
+    await proxy.start()
+    scene.roles["sink-0"].own["DATABASE_URL"] = scene.stage.database.replace(server, f"127.0.0.1:{proxy.port}")
+    try:
+        yield proxy
+    finally:
+        await proxy.stop()

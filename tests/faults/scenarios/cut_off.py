@@ -1,0 +1,120 @@
+"""A worker cut off from the broker only, for longer than its session, in the middle of a write into a compacted topic; then
+healed, so that it is heard late. Not for: one that sleeps (``paused``).
+
+A broker with two listeners: the one advertises a proxy of ours, and only the victim was told of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from streamer import kafka_io
+from streamer.domain import messages
+from streamer.local import processes
+from tests.faults.needs import Needs
+from tests.faults.proxy import Proxy
+from tests.faults.scene import Scene
+from tests.faults.stage import Stage
+from tests.faults.verdict import Judge
+from tests.faults.waiting import until
+
+NEEDS: Final = Needs(events=18_000, per_second=500, backlog=1_500)
+NEWLY: Final = 800
+WAYS: Final = (
+    {"to_server": True, "to_client": True},
+    {"to_server": True, "to_client": False},
+    {"to_server": False, "to_client": True},
+)
+TURNS: Final = 2  # of each way
+TAKEN_OVER_TIMEOUT_S: Final = 60.0
+TRIGGER_TIMEOUT_S: Final = 60.0
+SETTLED_TIMEOUT_S: Final = 90.0
+PRODUCE: Final = b"\x00\x00"  # the key of a request, after four bytes of its size: Kafka's protocol
+TOPIC: Final = b"credit.standing."
+
+_proxies: dict[Stage, Proxy] = {}
+
+
+@asynccontextmanager
+async def around(stage: Stage) -> AsyncIterator[None]:
+    """A second listener, which clients reach through the proxy."""
+    port = processes.free_port(set())
+    proxy = _proxies[stage] = Proxy(port)
+    await proxy.start()
+    stage.kafka_properties |= {
+        "listeners": f"PLAINTEXT://{{host}}:{{port}},CONTROLLER://{{host}}:{{controller_port}},PROXY://{{host}}:{port}",
+        "advertised.listeners": f"PLAINTEXT://{{host}}:{{port}},PROXY://{{host}}:{proxy.port}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXY:PLAINTEXT",
+    }
+    try:
+        yield
+    finally:
+        del _proxies[stage]
+        await proxy.stop()
+
+
+async def prepare(scene: Scene) -> None:
+    proxy = _proxies[scene.stage]
+    scene.roles["dossier-0"].own["KAFKA_BOOTSTRAP_SERVERS"] = f"{processes.HOST}:{proxy.port}"
+    scene.role("dossier", "1")
+
+
+async def run(scene: Scene) -> None:
+    proxy = _proxies[scene.stage]
+    ways = [*WAYS] * TURNS
+    scene.rng.shuffle(ways)
+    for way in ways:
+        await cut(scene, proxy, way)
+    scene.promise("cuts in the middle of a write", scene.counters["cuts"], len(ways))
+    scene.promise("bytes through the proxy", min(proxy.forwarded), 1)
+
+
+async def cut(scene: Scene, proxy: Proxy, way: dict[str, bool]) -> None:
+    victim, other = scene.roles["dossier-0"], scene.roles["dossier-1"]
+    await scene.ready(victim, other)
+    await scene.newly("dossier", NEWLY)
+    began = proxy.cut_at(_writes_standing, **way)
+    await _fed(scene, began.is_set, "a write into a compacted topic", TRIGGER_TIMEOUT_S)
+    told = " and ".join(name.replace("_", " ") for name, on in way.items() if on)
+    scene.misfortune("cuts")
+    scene.say(f"    dossier-0 is cut off, {told}")
+    lives = victim.process
+    await _fed(scene, lambda: scene.owns(other, scene.stage.partitions), "the other to own all", TAKEN_OVER_TIMEOUT_S)
+    await scene.cut(other)
+    await scene.newly("dossier", NEWLY)
+    await scene.cut(other)
+    scene.counters["healed after it had ended"] += int(victim.process is not lives)
+    proxy.heal()
+    scene.say("    healed")
+    await _fed(scene, lambda: victim.process is not lives, "the cut-off worker to end", SETTLED_TIMEOUT_S)
+    scene.counters[f"cut off: ended with {victim.exits[-1]}"] += 1
+
+
+def _writes_standing(data: bytes) -> bool:
+    return data[4:6] == PRODUCE and TOPIC in data
+
+
+async def _fed(scene: Scene, condition: Callable[[], Any], what: str, timeout_s: float) -> None:
+    """Wait for a condition while traffic flows."""
+
+    def fed() -> Any:
+        scene.feed()
+        return condition()
+
+    await until(what, fed, timeout_s, 0.05)
+
+
+async def judge(scene: Scene, it: Judge) -> None:
+    """Late writes did come: a standing alert's revision after a higher one. (That none has the last word is the common
+    verdict's to say.)"""
+    late = 0
+    highest: dict[str, int] = {}
+    topics = [f"credit.standing.{domain}" for domain in scene.stage.domains]
+    async for message in kafka_io.read_all(scene.stage.bootstrap, topics, committed_only=False):
+        alert = messages.decode_alert(message.value or b"").data
+        late += int(alert.revision < highest.get(alert.alert_id, 0))
+        highest[alert.alert_id] = max(alert.revision, highest.get(alert.alert_id, 0))
+    it.figures["late in compacted topics"] = late
+    scene.counters["late writes"] = late + it.figures["void rows"]

@@ -1,0 +1,67 @@
+"""Deadlocks in which PostgreSQL ends the sink's transaction, and a lock held longer than the sink lets a statement take. Not for:
+a server that is away (``postgres_lost``)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+import asyncpg
+
+from sinks.writer import WriterLimits
+from tests.faults import database
+from tests.faults.needs import Needs
+from tests.faults.scene import Scene
+
+NEEDS: Final = Needs(events=10_000, per_second=300, backlog=3_000)
+NEWLY: Final = 700
+DEADLOCKS: Final = 4
+HELD_S: Final = WriterLimits().statement_timeout_s + 5.0  # the lock itself, not a wait
+
+
+async def run(scene: Scene) -> None:
+    await scene.ready(*scene.roles.values())
+    for turn in range(DEADLOCKS):
+        await scene.newly("sink", NEWLY)
+        await deadlock(scene)
+        if turn == DEADLOCKS // 2:
+            await scene.newly("sink", NEWLY)
+            await long_lock(scene)
+    scene.promise("deadlocks", scene.counters["deadlocks"], DEADLOCKS - 1)
+    scene.promise("seconds that a lock was held", scene.counters["seconds held"], HELD_S - 1)
+    ended = [code for role, code in scene.unexpected if role.startswith("sink")]
+    scene.promise("ends of the sink by itself, below", -len(ended), 0)
+
+
+async def deadlock(scene: Scene) -> None:
+    """We hold the sink's last table and then ask for its first, while it holds the first and waits for the last. Our own
+    patience is endless, so that the sink's transaction is the one that PostgreSQL gives up."""
+    async with database.session(scene) as other, database.session(scene) as watcher:
+        before = await watcher.fetchval(database.DEADLOCKS)
+        await other.execute("SET deadlock_timeout = '10min'")
+        try:
+            async with other.transaction():
+                await other.execute(f"LOCK TABLE {database.LAST} IN EXCLUSIVE MODE")
+                scene.traffic.grant(NEWLY)
+                await database.blocked(watcher)
+                await other.execute(f"LOCK TABLE {database.FIRST} IN EXCLUSIVE MODE", timeout=database.CALL_TIMEOUT_S)
+        except asyncpg.DeadlockDetectedError:
+            scene.counters["deadlocks of ours"] += 1
+        scene.misfortune("lock cycles")
+    await database.going_on(scene)
+    async with database.session(scene) as watcher:
+        scene.counters["deadlocks"] += await watcher.fetchval(database.DEADLOCKS) - before
+
+
+async def long_lock(scene: Scene) -> None:
+    """The sink's statement runs out of time, its transaction is made again, and again."""
+    async with database.session(scene) as other, database.session(scene) as watcher, other.transaction():
+        await other.execute(f"LOCK TABLE {database.LAST} IN EXCLUSIVE MODE")
+        began = time.monotonic()
+        scene.traffic.grant(NEWLY)
+        await database.blocked(watcher)
+        scene.misfortune("locks held")
+        await asyncio.sleep(HELD_S)
+        scene.counters["seconds held"] += int(time.monotonic() - began)
+    await database.going_on(scene)
