@@ -163,6 +163,7 @@ class Stage:
         self.domains = list(open_domains())
         self.roles: list[Role] = []
         self.seal_key = secrets.token_hex(32)
+        self.prefix = "credit"
 
     async def up(self, clock: str, *, rulebook: str = "fictional", ticks: admin.Ticks = "simulated") -> None:
         """Servers, tables, topics with the rulebook."""
@@ -187,6 +188,10 @@ class Stage:
             await migrate.migrate(connection)
         finally:
             await connection.close()
+        await self.topics(clock, rulebook=rulebook, ticks=ticks)
+
+    async def topics(self, clock: str, *, rulebook: str = "fictional", ticks: admin.Ticks = "simulated") -> None:
+        """What `streamer topics apply` does."""
         await admin.ensure(
             self.bootstrap,
             sources=self.sources,
@@ -199,8 +204,12 @@ class Stage:
             app_id=self.group("dossier"),
         )
 
+    def begin_anew(self, prefix: str) -> None:
+        """Other groups, another changelog and other state folders, for the processes that start from now on."""
+        self.prefix = self.environment["STREAMER_PREFIX"] = prefix
+
     def group(self, role: str) -> str:
-        return f"credit-{role}"
+        return f"{self.prefix}-{role}"
 
     @property
     def changelog(self) -> str:
