@@ -9,12 +9,16 @@ import asyncio
 import logging
 from typing import Final
 
+from aiokafka.errors import KafkaError
+
 from streamer import kafka_io
 from streamer.domain.law import Rulebook, decode_rulebook
 from streamer.domain.lawbook import Law
 
 TOPIC: Final = "credit.rulebook"
 POLL_S: Final = 1.0
+FIRST_WAIT_S: Final = 0.25
+LONGEST_WAIT_S: Final = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +35,18 @@ class Rulebooks:
         return self._laws[rulebook]
 
     async def load(self) -> None:
-        """Read every version that is in the topic now."""
+        """Read every version that is in the topic now; waits as long as Kafka is away."""
+        wait_s = FIRST_WAIT_S
+        while True:
+            try:
+                await self._read()
+                return
+            except (KafkaError, OSError, TimeoutError) as exc:
+                log.warning("no rulebook from Kafka (%s), asking again in %.1f s", type(exc).__name__, wait_s)
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+    async def _read(self) -> None:
         async for message in kafka_io.read_all(self._bootstrap, [TOPIC]):
             key = (message.key or b"").decode()
             if message.value is not None and key not in self._laws:
