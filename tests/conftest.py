@@ -12,6 +12,7 @@ import random
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import hypothesis
@@ -110,7 +111,7 @@ async def own_servers(
     monkeypatch.delenv("DATABASE_URL", raising=False)
     home = tmp_path / "home"
 
-    async def start(brokers: int = 1, postgres: bool = True, **options: int) -> local.Servers:
+    async def start(brokers: int = 1, postgres: bool = True, **options: Any) -> local.Servers:
         return await local.start(brokers, postgres, home=home, **options)
 
     yield start

@@ -24,6 +24,15 @@ class Forwarded(NamedTuple):
     to_client: int
 
 
+def behind(port: int, proxy_port: int) -> dict[str, str]:
+    """Kafka's settings of a second listener on ``port`` that tells its clients the proxy's address."""
+    return {
+        "listeners": f"PLAINTEXT://{{host}}:{{port}},CONTROLLER://{{host}}:{{controller_port}},PROXY://{{host}}:{port}",
+        "advertised.listeners": f"PLAINTEXT://{{host}}:{{port}},PROXY://{{host}}:{proxy_port}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXY:PLAINTEXT",
+    }
+
+
 class Proxy:
     """``port`` forwards to the server's; counts what passed."""
 

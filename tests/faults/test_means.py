@@ -18,15 +18,16 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from streamer import local
-from streamer.local import artifacts, kafka
+from streamer.local import artifacts, kafka, processes
 from tests.engine import cluster
 from tests.faults.broker_clock import CLASS, CLIENTS, off_by, shifted
 from tests.faults.disk import LIMIT_BYTES, SmallDisk, small
-from tests.faults.proxy import HOST, Proxy
+from tests.faults.proxy import HOST, Proxy, behind
 from tests.faults.waiting import until
 
 TIMEOUT_S = 10.0
 DAY_MS = 86_400_000
+VALUE = bytes(10_000)
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -123,27 +124,36 @@ def test_the_patched_clock_differs_in_one_method_alone() -> None:
     assert struct.unpack_from(">H", found, 8)[0] == struct.unpack_from(">H", code, 8)[0] + 2
 
 
-async def test_a_broker_whose_clock_is_set_back_has_append_times_that_run_backwards(
+async def test_a_broker_behind_a_proxy_whose_clock_is_set_back(
     own_servers: Callable[..., Awaitable[local.Servers]], tmp_path: Path
 ) -> None:
-    with off_by(2 * DAY_MS // 1000, tmp_path):
-        servers = await own_servers(1, postgres=False)
-    await cluster.create(servers.bootstrap_servers, ["t"], 1, {"message.timestamp.type": "LogAppendTime"})
-    times = [await _append_time(servers.bootstrap_servers)]
-    kafka.kill(1, servers.home)
-    with off_by(0, tmp_path):
-        await kafka.start(1, servers.home)
-    times.append(await _append_time(servers.bootstrap_servers))
+    """Who was told of the proxy goes through it; append times run backwards over a restart."""
+    port = processes.free_port(set())
+    proxy = Proxy(port)
+    await proxy.start()
+    try:
+        with off_by(2 * DAY_MS // 1000, tmp_path):
+            servers = await own_servers(1, postgres=False, kafka_properties=behind(port, proxy.port))
+        await cluster.create(servers.bootstrap_servers, ["t"], 1, {"message.timestamp.type": "LogAppendTime"})
+        times = [await _append_time(servers.bootstrap_servers)]
+        assert proxy.forwarded == (0, 0)
+        times.append(await _append_time(f"{HOST}:{proxy.port}"))
+        assert proxy.forwarded.to_server > len(VALUE)
+        kafka.kill(1, servers.home)
+        with off_by(0, tmp_path):
+            await kafka.start(1, servers.home)
+        times.append(await _append_time(servers.bootstrap_servers))
+    finally:
+        await proxy.stop()
     now = int(time.time() * 1000)
-    assert times[0] > now + 1.9 * DAY_MS
-    assert abs(times[1] - now) < DAY_MS / 10
+    assert [round((found - now) / DAY_MS) for found in times] == [2, 2, 0]
 
 
 async def _append_time(bootstrap: str) -> int:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
     await producer.start()
     try:
-        return int((await producer.send_and_wait("t", b"x", partition=0)).timestamp)
+        return int((await producer.send_and_wait("t", VALUE, partition=0)).timestamp)
     finally:
         await producer.stop()
 

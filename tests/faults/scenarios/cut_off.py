@@ -14,7 +14,7 @@ from streamer import kafka_io
 from streamer.domain import messages
 from streamer.local import processes
 from tests.faults.needs import Needs
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import Proxy, behind
 from tests.faults.scene import Scene
 from tests.faults.stage import Stage
 from tests.faults.verdict import Judge
@@ -43,11 +43,7 @@ async def around(stage: Stage) -> AsyncIterator[None]:
     port = processes.free_port(set())
     proxy = _proxies[stage] = Proxy(port)
     await proxy.start()
-    stage.kafka_properties |= {
-        "listeners": f"PLAINTEXT://{{host}}:{{port}},CONTROLLER://{{host}}:{{controller_port}},PROXY://{{host}}:{port}",
-        "advertised.listeners": f"PLAINTEXT://{{host}}:{{port}},PROXY://{{host}}:{proxy.port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXY:PLAINTEXT",
-    }
+    stage.kafka_properties |= behind(port, proxy.port)
     try:
         yield
     finally:
@@ -78,6 +74,7 @@ async def cut(scene: Scene, proxy: Proxy, way: dict[str, bool]) -> None:
     began = proxy.cut_at(_writes_standing, **way)
     await _fed(scene, began.is_set, "a write into a compacted topic", TRIGGER_TIMEOUT_S)
     told = " and ".join(name.replace("_", " ") for name, on in way.items() if on)
+    await scene.cut(victim)
     scene.misfortune("cuts")
     scene.say(f"    dossier-0 is cut off, {told}")
     lives = victim.process
@@ -113,7 +110,9 @@ async def judge(scene: Scene, it: Judge) -> None:
     highest: dict[str, int] = {}
     topics = [f"credit.standing.{domain}" for domain in scene.stage.domains]
     async for message in kafka_io.read_all(scene.stage.bootstrap, topics, committed_only=False):
-        alert = messages.decode_alert(message.value or b"").data
+        if message.value is None:
+            continue
+        alert = messages.decode_alert(message.value).data
         late += int(alert.revision < highest.get(alert.alert_id, 0))
         highest[alert.alert_id] = max(alert.revision, highest.get(alert.alert_id, 0))
     it.figures["late in compacted topics"] = late

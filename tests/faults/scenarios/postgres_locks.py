@@ -16,12 +16,18 @@ from tests.faults.scene import Scene
 
 NEEDS: Final = Needs(events=10_000, per_second=300, backlog=3_000)
 NEWLY: Final = 700
+LOOKS_AFTER_S: Final = 3  # into a wait for a lock, a session looks for a cycle
 DEADLOCKS: Final = 4
 HELD_S: Final = WriterLimits().statement_timeout_s + 5.0  # the lock itself, not a wait
 
 
 async def run(scene: Scene) -> None:
     await scene.ready(*scene.roles.values())
+    async with database.session(
+        scene
+    ) as connection:  # the cycle must be there when the sink's session looks for one, once
+        await connection.execute(f"ALTER SYSTEM SET deadlock_timeout = '{LOOKS_AFTER_S}s'")
+        await connection.execute("SELECT pg_reload_conf()")
     for turn in range(DEADLOCKS):
         await scene.newly("sink", NEWLY)
         await deadlock(scene)
@@ -46,8 +52,8 @@ async def deadlock(scene: Scene) -> None:
                 scene.traffic.grant(NEWLY)
                 await database.blocked(watcher)
                 await other.execute(f"LOCK TABLE {database.FIRST} IN EXCLUSIVE MODE", timeout=database.CALL_TIMEOUT_S)
-        except asyncpg.DeadlockDetectedError:
-            scene.counters["deadlocks of ours"] += 1
+        except (asyncpg.DeadlockDetectedError, TimeoutError):
+            scene.counters["cycles that the sink did not see"] += 1
         scene.misfortune("lock cycles")
     await database.going_on(scene)
     async with database.session(scene) as watcher:
