@@ -9,6 +9,7 @@ from typing import Any, Final
 import asyncpg
 
 from sinks.writer import APPLICATION
+from streamer.engine.exits import Exit
 from streamer.local import postgres
 from tests.faults.proxy import Proxy
 from tests.faults.scene import Scene
@@ -76,6 +77,13 @@ async def blocked(connection: Any, least: int = 1) -> list[int]:
 async def back(scene: Scene) -> None:
     await postgres.start(scene.stage.home)
     await going_on(scene)
+
+
+def never_ended(scene: Scene) -> None:
+    """The sink waited each time: it never ended by itself (but for a machine that let it sleep)."""
+    ended = [code for role, code in scene.unexpected if role.startswith("sink") and code != Exit.PAUSE]
+    if ended:
+        scene.broken.append(f"the sink ended with {ended} by itself instead of waiting")
 
 
 @asynccontextmanager

@@ -47,8 +47,7 @@ async def run(scene: Scene) -> None:
     scene.promise("transactions refused as read-only", scene.counters["read-only"])
     scene.promise("sessions ended in the middle of a transaction", scene.counters["sessions ended"], 2)
     scene.promise("commits made whose answer was lost", scene.counters["answers lost"], 2)
-    ended = [code for role, code in scene.unexpected if role.startswith("sink")]
-    scene.promise("ends of the sink by itself, below", -len(ended), 0)
+    database.never_ended(scene)
 
 
 async def killed(scene: Scene) -> None:
