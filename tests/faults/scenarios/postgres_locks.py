@@ -54,6 +54,7 @@ async def deadlock(scene: Scene) -> None:
         except (asyncpg.DeadlockDetectedError, TimeoutError):
             scene.counters["cycles that the sink did not see"] += 1
         scene.misfortune("lock cycles")
+        scene.say("    a lock cycle")
     await database.going_on(scene)
     async with database.session(scene) as watcher:
         scene.counters["deadlocks"] += await watcher.fetchval(database.DEADLOCKS) - before

@@ -34,6 +34,7 @@ async def run(scene: Scene) -> None:
         scene.rng.shuffle(steps)
         for step in steps:
             await scene.newly("sink", NEWLY)
+            scene.say(f"    PostgreSQL: {step.__name__.replace('_', ' ')}")
             await step(scene)
         for _ in range(2):
             await scene.newly("sink", NEWLY)
