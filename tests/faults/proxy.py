@@ -98,9 +98,10 @@ class Proxy:
             except (OSError, TimeoutError):
                 return  # the server is away: the client sees its connection closed
             async with _closing(there[1]):
-                await asyncio.gather(
-                    self._pump("to_server", reader, there[1]), self._pump("to_client", there[0], writer)
-                )
+                with contextlib.suppress(asyncio.CancelledError):  # dropped; asyncio's streams make noise of it
+                    await asyncio.gather(
+                        self._pump("to_server", reader, there[1]), self._pump("to_client", there[0], writer)
+                    )
 
     def _pull_trigger(self, data: bytes) -> None:
         if self._trigger is not None and self._trigger[0](data):
