@@ -18,7 +18,7 @@ from tests.faults.waiting import until
 #: Tables in the order in which a transaction of the sink comes to them (``sinks.rows``), with rows in nearly every batch.
 FIRST: Final = "enterprise.record"
 LAST: Final = "enterprise.status"
-SEEN_TIMEOUT_S: Final = 60.0
+SEEN_TIMEOUT_S: Final = 90.0
 GOING_ON_TIMEOUT_S: Final = 60.0
 POLL_S: Final = 0.01
 CALL_TIMEOUT_S: Final = 30.0
@@ -63,12 +63,12 @@ async def going_on(scene: Scene) -> None:
     await until("the sink to wait no longer", no_longer, GOING_ON_TIMEOUT_S)
 
 
-async def blocked(connection: Any, least: int = 1) -> list[int]:
-    """The sink's sessions that wait for a lock of ours, in the middle of a transaction."""
+async def blocked(scene: Scene, connection: Any) -> list[int]:
+    """The sink's sessions that wait for a lock of ours, in the middle of a transaction; fed until then."""
 
     async def asked() -> list[int]:
-        found = [row[0] for row in await connection.fetch(BLOCKED, APPLICATION)]
-        return found if len(found) >= least else []
+        scene.feed()
+        return [row[0] for row in await connection.fetch(BLOCKED, APPLICATION)]
 
     found: list[int] = await until("the sink to be in the middle of a transaction", asked, SEEN_TIMEOUT_S, POLL_S)
     return found

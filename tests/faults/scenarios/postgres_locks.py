@@ -48,8 +48,7 @@ async def deadlock(scene: Scene) -> None:
         try:
             async with other.transaction():
                 await other.execute(f"LOCK TABLE {database.LAST} IN EXCLUSIVE MODE")
-                scene.traffic.grant(NEWLY)
-                await database.blocked(watcher)
+                await database.blocked(scene, watcher)
                 await other.execute(f"LOCK TABLE {database.FIRST} IN EXCLUSIVE MODE", timeout=database.CALL_TIMEOUT_S)
         except (asyncpg.DeadlockDetectedError, TimeoutError):
             scene.counters["cycles that the sink did not see"] += 1
@@ -66,7 +65,7 @@ async def long_lock(scene: Scene) -> None:
         await other.execute(f"LOCK TABLE {database.LAST} IN EXCLUSIVE MODE")
         began = time.monotonic()
         scene.traffic.grant(NEWLY)
-        await database.blocked(watcher)
+        await database.blocked(scene, watcher)
         scene.misfortune("locks held")
         await asyncio.sleep(HELD_S)
         scene.counters["seconds held"] += int(time.monotonic() - began)

@@ -96,7 +96,7 @@ async def terminated(scene: Scene) -> None:
     async with database.session(scene) as holder, database.session(scene) as killer, holder.transaction():
         await holder.execute(f"LOCK TABLE {database.LAST} IN EXCLUSIVE MODE")
         scene.traffic.grant(NEWLY)
-        for pid in await database.blocked(killer):
+        for pid in await database.blocked(scene, killer):
             assert await killer.fetchval("SELECT pg_terminate_backend($1)", pid)
             scene.counters["sessions ended"] += 1
             scene.misfortune("cut in a batch")
