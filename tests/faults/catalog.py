@@ -47,7 +47,8 @@ CASES: Final = (
     Case(12, "disk_of_state", "the disk full under RocksDB", 90),
     Case(12, "disk_of_log", "the disk full under Kafka's log", 120),
     Case(13, "sigterm", "SIGTERM at any moment: exit within 10 s", 120),
-    Case(14, "made_anew", "a source topic deleted and made anew", 90),
+    Case(14, "made_anew", "a source topic deleted and made anew, shorter than what was applied", 120),
+    Case(14, "made_longer", "the same, grown beyond it", 120),
     Case(
         15, "compaction", "Kafka's cleaner at work on changelog, standing and status, with state folders removed", 100
     ),

@@ -1,6 +1,6 @@
 """The records' topic deleted and made anew: refused with a clear word and nothing applied; what the word says to do puts all
-right. Once with the new log shorter than what was applied, once grown beyond it. Not for: lost records at a log's begin.
-"""
+right. The new log is shorter than what was applied. Not for: one that has grown beyond it (``made_longer``), or lost records
+at a log's begin."""
 
 from __future__ import annotations
 
@@ -27,18 +27,23 @@ ADVICE: Final = "Start with a new application id and an empty state"
 
 
 async def run(scene: Scene) -> None:
-    for prefix, longer in (("anew", False), ("again", True)):
-        await scene.ready(*scene.roles.values())
-        await scene.newly("dossier", NEWLY)
-        await until("what was granted to be applied", lambda: _idle(scene), SETTLED_TIMEOUT_S)
-        for role in scene.roles.values():
-            role.held = True
-            role.kill()
-        await make_anew(scene, longer=longer)
-        scene.misfortune("topics made anew")
-        await refused(scene)
-        await follow(scene, prefix)
-    scene.promise("refusals with nothing applied", scene.counters["refusals"], 2)
+    await play(scene, longer=False)
+
+
+async def play(scene: Scene, *, longer: bool) -> None:
+    await scene.ready(*scene.roles.values())
+    await scene.newly("dossier", NEWLY)
+    await until("what was granted to be applied", lambda: _idle(scene), SETTLED_TIMEOUT_S)
+    for role in scene.roles.values():
+        role.held = True
+        role.kill()
+    await make_anew(scene, longer=longer)
+    scene.misfortune("topics made anew")
+    await refused(scene)
+    await follow(scene, "anew")
+    await scene.ready(*scene.roles.values())
+    await scene.newly("dossier", NEWLY)
+    scene.promise("refusals with nothing applied", scene.counters["refusals"])
 
 
 def _idle(scene: Scene) -> bool:
