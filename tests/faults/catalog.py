@@ -28,12 +28,12 @@ class Case(NamedTuple):
 
 CASES: Final = (
     Case(1, "commit_points", "kill -9 at every named point of the commit, in every role and in recovery", 150),
-    Case(2, "local_store", "the same with the local store deleted, kept, stale, ahead", 180),
+    Case(2, "local_store", "the same with the local store deleted, kept, stale, ahead", 160),
     Case(3, "broker_away", "the broker killed and back at once, stopped, gone for 60 s", 150),
     Case(3, "leader_lost", "a cluster of three loses leaders, the coordinator, its majority", 180),
     Case(4, "postgres_lost", "PostgreSQL killed, gone for 2 minutes, read-only, cut in a batch, its answers lost", 220),
     Case(4, "postgres_locks", "PostgreSQL: deadlocks, and a lock held longer than a statement may take", 100),
-    Case(5, "storm", "workers come and go every 2 to 5 s for 3 minutes, during recovery too", 260),
+    Case(5, "storm", "workers come and go every 2 to 5 s for 3 minutes, during recovery too", 240),
     Case(6, "paused", "SIGSTOP beyond the session, then SIGCONT: late writes into changelog and compacted topics", 150),
     Case(
         6, "cut_off", "a worker cut off from the broker only, in either direction, beyond its session, then healed", 150
