@@ -63,7 +63,6 @@ class EngineApp(faust.App):
         self.settings = settings
         self.metrics = Metrics()
         self.runtime = Runtime(settings, self.metrics)
-        self.runtime.now_ms = self.now_ms
         #: Source topics, of which ``committed_topics`` are read with read_committed.
         self.sources: set[str] = set()
         self.committed_topics: set[str] = set()

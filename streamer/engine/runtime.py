@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from streamer.engine import wall
 from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.memory import shares
 from streamer.engine.metrics import Metrics
@@ -32,7 +33,7 @@ class Runtime:
         self.memory = shares(settings, 1)
         self.clock: Callable[[], float] = time.monotonic
         #: The worker's wall clock: for what a wrong one may make dearer, never wrong.
-        self.now_ms: Callable[[], int] = _now_ms
+        self.now_ms: Callable[[], int] = wall.now_ms
         self.steps: CommitSteps | None = None
         self.appender: Appender | None = None
         #: Wakes the fetch loop: a partition may have room again.
@@ -95,10 +96,6 @@ class Runtime:
     def waits(self) -> list[str]:
         """What is being waited for."""
         return sorted(self._waiting)
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)
 
 
 def _nothing() -> None:
