@@ -20,12 +20,7 @@ NEEDS: Final = Needs(events=16_000, per_second=500, backlog=2_000)
 DAY_S: Final = 86_400
 NEWLY: Final = 1_000
 JUMPS_S: Final = (DAY_S, -DAY_S, 0)
-BROKER_S: Final = (
-    2 * DAY_S,
-    0,
-    DAY_S,
-    0,
-)  # ahead of ours, never behind: senders' own times would be of the future then
+BROKER_S: Final = (2 * DAY_S, DAY_S, 0)  # ahead of ours, never behind: senders' own times would be of the future then
 BACKWARDS_MS: Final = DAY_S * 1000 // 2
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from streamer import kafka_io
 from streamer.domain import messages
+from streamer.engine.exits import Exit
 from streamer.local import processes
 from tests.faults.needs import Needs
 from tests.faults.proxy import Proxy, behind
@@ -20,14 +21,14 @@ from tests.faults.stage import Stage
 from tests.faults.verdict import Judge
 from tests.faults.waiting import until
 
-NEEDS: Final = Needs(events=18_000, per_second=500, backlog=1_500)
+NEEDS: Final = Needs(events=12_000, per_second=500, backlog=1_500)
 NEWLY: Final = 800
 WAYS: Final = (
     {"to_server": True, "to_client": True},
     {"to_server": True, "to_client": False},
     {"to_server": False, "to_client": True},
 )
-TURNS: Final = 2  # of each way
+TURNS: Final = 1  # of each way
 TAKEN_OVER_TIMEOUT_S: Final = 60.0
 TRIGGER_TIMEOUT_S: Final = 60.0
 SETTLED_TIMEOUT_S: Final = 90.0
@@ -64,6 +65,7 @@ async def run(scene: Scene) -> None:
     for way in ways:
         await cut(scene, proxy, way)
     scene.promise("cuts in the middle of a write", scene.counters["cuts"], len(ways))
+    scene.promise("ends by a write of somebody else", sum(code == Exit.FOREIGN for _, code in scene.unexpected))
     scene.promise("bytes through the proxy", min(proxy.forwarded), 1)
 
 
@@ -117,3 +119,4 @@ async def judge(scene: Scene, it: Judge) -> None:
         highest[alert.alert_id] = max(alert.revision, highest.get(alert.alert_id, 0))
     it.figures["late in compacted topics"] = late
     scene.counters["late writes"] = late + it.figures["void rows"]
+    scene.promise("late writes", scene.counters["late writes"])
