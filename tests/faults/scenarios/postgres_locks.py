@@ -25,9 +25,8 @@ HELD_S: Final = WriterLimits().statement_timeout_s + 5.0  # the lock itself, not
 
 async def run(scene: Scene) -> None:
     await scene.ready(*scene.roles.values())
-    async with database.session(
-        scene
-    ) as connection:  # the cycle must be there when the sink's session looks for one, once
+    async with database.session(scene) as connection:
+        # The cycle must be there when the sink's session looks for one, which it does once.
         await connection.execute(f"ALTER SYSTEM SET deadlock_timeout = '{LOOKS_AFTER_S}s'")
         await connection.execute("SELECT pg_reload_conf()")
         before = await connection.fetchval(database.DEADLOCKS)
