@@ -24,10 +24,10 @@ POLL_S: Final = 0.01
 CALL_TIMEOUT_S: Final = 30.0
 
 BACKENDS: Final = "SELECT pid FROM pg_stat_activity WHERE application_name = $1"
-#: Sinks that wait for a lock in a transaction that has written something.
+#: Sinks that wait for a lock, and whether their transaction has written something.
 BLOCKED: Final = """
-    SELECT pid FROM pg_stat_activity
-     WHERE application_name = $1 AND wait_event_type = 'Lock' AND backend_xid IS NOT NULL
+    SELECT pid, backend_xid IS NOT NULL AS wrote FROM pg_stat_activity
+     WHERE application_name = $1 AND wait_event_type = 'Lock'
 """
 DEADLOCKS: Final = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
@@ -67,8 +67,10 @@ async def blocked(scene: Scene, connection: Any) -> list[int]:
     """The sink's sessions that wait for a lock of ours, in the middle of a transaction; fed until then."""
 
     async def asked() -> list[int]:
-        scene.feed()
-        return [row[0] for row in await connection.fetch(BLOCKED, APPLICATION)]
+        found = await connection.fetch(BLOCKED, APPLICATION)
+        if not found:
+            scene.feed()  # one that waits and has written nothing yet is made again, with more in it
+        return [row["pid"] for row in found if row["wrote"]]
 
     found: list[int] = await until("the sink to be in the middle of a transaction", asked, SEEN_TIMEOUT_S, POLL_S)
     return found

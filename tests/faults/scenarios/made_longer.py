@@ -6,6 +6,7 @@ from tests.faults.scenarios import made_anew
 from tests.faults.scene import Scene
 
 NEEDS = made_anew.NEEDS
+same = made_anew.same
 
 
 async def run(scene: Scene) -> None:
