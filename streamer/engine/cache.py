@@ -54,7 +54,8 @@ class Cache:
     def forget(self, key: bytes) -> None:
         if self.young.pop(key, None) is not None:
             self.cost -= self._costs.pop(key, 0)
-        self.old.pop(key, None)
+        if self.old.pop(key, None) is not None:
+            self._old_cost -= self._old_costs.pop(key, 0)
 
     def turn(self) -> None:
         """Between events: ages the generations when the young one is full."""

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from streamer.engine.lane import Lane
 
 
-#: Every 64 events the cache is looked at, so that it is not above its bound by more than they touch.
-_TURN_MASK: Final = 63
+#: Every 16 events the cache is looked at, so that it is not above its bound by more than they touch.
+_TURN_MASK: Final = 15
 
 
 class RecordIn(Protocol):
