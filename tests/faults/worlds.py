@@ -24,19 +24,19 @@ TAKEN_SHARE: Final = 0.6
 LARGE: Final = frozenset({"oversized", "too_many_parties", "too_many_open_entries"})  # each is many, or half a megabyte
 LARGE_EACH: Final = 6
 STRUCTURED_TYPE: Final = (("content-type", b"application/cloudevents+json"),)
-# What is no event at all: (value, headers).
-RAW: Final[tuple[tuple[bytes, tuple[tuple[str, bytes], ...]], ...]] = (
-    (b"", ()),
-    (b"", STRUCTURED_TYPE),
-    (b"\x00" * 4_096, ()),
-    (bytes(range(256)), STRUCTURED_TYPE),
-    (b"[" * 20_000, STRUCTURED_TYPE),
-    (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, STRUCTURED_TYPE),
-    (b"9" * 5_000, STRUCTURED_TYPE),
-    (b'{"specversion":"1.0","id":NaN}', STRUCTURED_TYPE),
-    ('{"specversion": "1.0"}'.encode("utf-16"), STRUCTURED_TYPE),
-    (b"null", STRUCTURED_TYPE),
-    (b'"text"', STRUCTURED_TYPE),
+# What is no event at all: (value, headers, reason).
+RAW: Final[tuple[tuple[bytes, tuple[tuple[str, bytes], ...], str], ...]] = (
+    (b"", (), "not_json"),
+    (b"", STRUCTURED_TYPE, "not_json"),
+    (b"\x00" * 4_096, (), "not_json"),
+    (bytes(range(256)), STRUCTURED_TYPE, "not_json"),
+    (b"[" * 20_000, STRUCTURED_TYPE, "not_json"),
+    (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, STRUCTURED_TYPE, "not_json"),  # deeper than is read
+    (b"9" * 5_000, STRUCTURED_TYPE, "not_json"),
+    (b'{"specversion":"1.0","id":NaN}', STRUCTURED_TYPE, "not_json"),
+    ('{"specversion": "1.0"}'.encode("utf-16"), STRUCTURED_TYPE, "not_json"),
+    (b"null", STRUCTURED_TYPE, "not_cloudevents"),
+    (b'"text"', STRUCTURED_TYPE, "not_cloudevents"),
 )
 
 KNOWN_AGAIN: Final = frozenset({refusal.__name__ for refusal in refusals.DOSSIER} - {"id_reused"})
@@ -81,11 +81,10 @@ def _poison(events: int, seed: int, folder: Path) -> Truth:
     return generator.write(made, folder)
 
 
-def _raw(made: World, value: bytes, headers: tuple[tuple[str, bytes], ...]) -> None:
+def _raw(made: World, value: bytes, headers: tuple[tuple[str, bytes], ...], reason: str) -> None:
     source = made.random.choice(messages.BODIES).source
     key = made.entity().org_code.encode()
     made.place(made.random.randrange(PHASES), [Message(source, key, messages.STRUCTURED, value, headers)])
-    reason = "not_json" if headers else "not_cloudevents"
     made.truth.item(source, DEAD, reason)
 
 
