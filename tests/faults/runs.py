@@ -123,7 +123,7 @@ class Run:
             await module.prepare(scene)
         subscribers = await self._played(scene, module.run)
         judging = Judge(self.stage, truth if simulated else None)
-        judging.same = getattr(module, "same", judging.same)
+        judging.judged = getattr(module, "judged", judging.judged)
         verdict = await judge(judging, subscribers, scene.cuts)
         if hasattr(module, "judge"):
             await module.judge(scene, judging)

@@ -58,8 +58,9 @@ def _kind(name: str) -> str:
 class Judge:
     def __init__(self, stage: Stage, truth: Truth | None) -> None:
         self.stage, self.truth = stage, truth
-        #: What must be the same in all copies of a message: all its bytes, unless a scenario has its reasons.
-        self.same: Callable[[bytes], bytes] = bytes
+        #: Which copies of a message must be the same bytes, in the order in which they were sent: all, unless a scenario has
+        #: its reasons.
+        self.judged: Callable[[list[bytes]], list[bytes]] = list
         self.figures: dict[str, int] = {}
         self.wrong: dict[str, int] = {}
         self.examples: dict[str, str] = {}
@@ -79,9 +80,7 @@ class Judge:
             self.must(f"{kind}s: replay sent twice", int(identifier in by_id), identifier)
             by_id[identifier] = body
         missing, unknown = sorted(by_id.keys() - found.keys()), sorted(found.keys() - by_id.keys())
-        conflicting = [
-            i for i, copies in found.items() if len({*map(self.same, (*copies, by_id.get(i, copies[0])))}) > 1
-        ]
+        conflicting = [i for i, copies in found.items() if len({*self.judged(copies), by_id.get(i, copies[-1])}) > 1]
         self.figures[f"{kind}s"] = len(by_id)
         self.figures[f"{kind} copies"] = sum(len(copies) - 1 for copies in found.values())
         for name, ids in (("missing", missing), ("unknown", unknown), ("conflicting", conflicting)):

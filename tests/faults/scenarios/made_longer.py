@@ -6,7 +6,7 @@ from tests.faults.scenarios import made_anew
 from tests.faults.scene import Scene
 
 NEEDS = made_anew.NEEDS
-same = made_anew.same
+judged = made_anew.judged
 
 
 async def run(scene: Scene) -> None:
