@@ -12,7 +12,7 @@ from sinks.writer import APPLICATION
 from streamer.engine.exits import Exit
 from streamer.local import postgres
 from tests.faults.proxy import Proxy
-from tests.faults.scene import Scene
+from tests.faults.scene import GivenUpError, Scene
 from tests.faults.waiting import until
 
 #: Tables in the order in which a transaction of the sink comes to them (``sinks.rows``), with rows in nearly every batch.
@@ -21,6 +21,7 @@ LAST: Final = "enterprise.status"
 SEEN_TIMEOUT_S: Final = 90.0
 GOING_ON_TIMEOUT_S: Final = 60.0
 POLL_S: Final = 0.01
+TRIES: Final = 20
 CALL_TIMEOUT_S: Final = 30.0
 
 BACKENDS: Final = "SELECT pid FROM pg_stat_activity WHERE application_name = $1"
@@ -63,17 +64,31 @@ async def going_on(scene: Scene) -> None:
     await until("the sink to wait no longer", no_longer, GOING_ON_TIMEOUT_S)
 
 
-async def blocked(scene: Scene, connection: Any) -> list[int]:
-    """The sink's sessions that wait for a lock of ours, in the middle of a transaction; fed until then."""
+async def _blocked(scene: Scene, connection: Any) -> dict[int, bool]:
+    """The sink's sessions that wait for a lock of ours, and whether they wrote something before; fed until then."""
 
-    async def asked() -> list[int]:
-        found = await connection.fetch(BLOCKED, APPLICATION)
-        if not found:
-            scene.feed()  # one that waits and has written nothing yet is made again, with more in it
-        return [row["pid"] for row in found if row["wrote"]]
+    async def asked() -> dict[int, bool]:
+        scene.feed()
+        return {row["pid"]: row["wrote"] for row in await connection.fetch(BLOCKED, APPLICATION)}
 
-    found: list[int] = await until("the sink to be in the middle of a transaction", asked, SEEN_TIMEOUT_S, POLL_S)
+    found: dict[int, bool] = await until("the sink to wait for a lock", asked, SEEN_TIMEOUT_S, POLL_S)
     return found
+
+
+@asynccontextmanager
+async def in_the_middle(scene: Scene, holder: Any) -> AsyncIterator[list[int]]:
+    """``holder`` holds the last table, and the sink waits for it in a transaction that has written into others: its sessions.
+    A transaction that comes to the last table first is let through, and the next is tried."""
+    async with session(scene) as watcher:
+        for _ in range(TRIES):
+            async with holder.transaction():
+                await holder.execute(f"LOCK TABLE {LAST} IN EXCLUSIVE MODE")
+                found = await _blocked(scene, watcher)
+                if any(found.values()):
+                    yield [pid for pid, wrote in found.items() if wrote]
+                    return
+            await going_on(scene)
+    raise GivenUpError(f"the sink was never in the middle of a transaction, in {TRIES} tries")
 
 
 async def back(scene: Scene) -> None:

@@ -53,12 +53,10 @@ async def _counted(scene: Scene, before: int) -> bool:
 async def deadlock(scene: Scene) -> None:
     """We hold the sink's last table and then ask for its first, while it holds the first and waits for the last. Our own
     patience is endless, so that the sink's transaction is the one that PostgreSQL gives up."""
-    async with database.session(scene) as other, database.session(scene) as watcher:
+    async with database.session(scene) as other:
         await other.execute("SET deadlock_timeout = '10min'")
         try:
-            async with other.transaction():
-                await other.execute(f"LOCK TABLE {database.LAST} IN EXCLUSIVE MODE")
-                await database.blocked(scene, watcher)
+            async with database.in_the_middle(scene, other):
                 await other.execute(f"LOCK TABLE {database.FIRST} IN EXCLUSIVE MODE", timeout=database.CALL_TIMEOUT_S)
         except (asyncpg.DeadlockDetectedError, TimeoutError):
             scene.counters["cycles that the sink did not see"] += 1
@@ -69,12 +67,10 @@ async def deadlock(scene: Scene) -> None:
 
 async def long_lock(scene: Scene) -> None:
     """The sink's statement runs out of time, its transaction is made again, and again."""
-    async with database.session(scene) as other, database.session(scene) as watcher, other.transaction():
-        await other.execute(f"LOCK TABLE {database.LAST} IN EXCLUSIVE MODE")
+    async with database.session(scene) as other, database.in_the_middle(scene, other):
         began = time.monotonic()
-        scene.traffic.grant(NEWLY)
-        await database.blocked(scene, watcher)
         scene.misfortune("locks held")
+        scene.say(f"    a lock held for {HELD_S:.0f} s")
         await asyncio.sleep(HELD_S)
         scene.counters["seconds held"] += int(time.monotonic() - began)
     await database.going_on(scene)

@@ -93,10 +93,12 @@ async def read_only(scene: Scene) -> None:
 
 async def terminated(scene: Scene) -> None:
     """Its session ended when its transaction has written into some tables and waits for another."""
-    async with database.session(scene) as holder, database.session(scene) as killer, holder.transaction():
-        await holder.execute(f"LOCK TABLE {database.LAST} IN EXCLUSIVE MODE")
-        scene.traffic.grant(NEWLY)
-        for pid in await database.blocked(scene, killer):
+    async with (
+        database.session(scene) as holder,
+        database.session(scene) as killer,
+        database.in_the_middle(scene, holder) as sessions,
+    ):
+        for pid in sessions:
             assert await killer.fetchval("SELECT pg_terminate_backend($1)", pid)
             scene.counters["sessions ended"] += 1
             scene.misfortune("cut in a batch")
