@@ -25,9 +25,13 @@ TRIES: Final = 20
 CALL_TIMEOUT_S: Final = 30.0
 
 BACKENDS: Final = "SELECT pid FROM pg_stat_activity WHERE application_name = $1"
-#: Sinks that wait for a lock, and whether their transaction has written something.
+#: Sinks that wait for a lock, and whether their transaction has written into this table.
 BLOCKED: Final = """
-    SELECT pid, backend_xid IS NOT NULL AS wrote FROM pg_stat_activity
+    SELECT pid, EXISTS (
+               SELECT FROM pg_locks l
+                WHERE l.pid = a.pid AND l.granted AND l.relation = $2::text::regclass AND l.mode = 'RowExclusiveLock'
+           ) AS wrote
+      FROM pg_stat_activity a
      WHERE application_name = $1 AND wait_event_type = 'Lock'
 """
 DEADLOCKS: Final = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
@@ -65,11 +69,11 @@ async def going_on(scene: Scene) -> None:
 
 
 async def _blocked(scene: Scene, connection: Any) -> dict[int, bool]:
-    """The sink's sessions that wait for a lock of ours, and whether they wrote something before; fed until then."""
+    """The sink's sessions that wait for a lock of ours, and whether they wrote into the first table; fed until then."""
 
     async def asked() -> dict[int, bool]:
         scene.feed()
-        return {row["pid"]: row["wrote"] for row in await connection.fetch(BLOCKED, APPLICATION)}
+        return {row["pid"]: row["wrote"] for row in await connection.fetch(BLOCKED, APPLICATION, FIRST)}
 
     found: dict[int, bool] = await until("the sink to wait for a lock", asked, SEEN_TIMEOUT_S, POLL_S)
     return found
@@ -77,7 +81,7 @@ async def _blocked(scene: Scene, connection: Any) -> dict[int, bool]:
 
 @asynccontextmanager
 async def in_the_middle(scene: Scene, holder: Any) -> AsyncIterator[list[int]]:
-    """``holder`` holds the last table, and the sink waits for it in a transaction that has written into others: its sessions.
+    """``holder`` holds the last table, and the sink waits for it in a transaction that has written into the first: its sessions.
     A transaction that comes to the last table first is let through, and the next is tried."""
     async with session(scene) as watcher:
         for _ in range(TRIES):
