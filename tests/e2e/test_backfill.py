@@ -16,7 +16,7 @@ from tests.faults.stage import GONE_TIMEOUT_S, Role
 from tests.faults.waiting import until
 from topics.catalog import BACKFILL, EVENTS
 
-ENTITIES: Final = itertools.count(700_000)
+ENTITIES: Final = itertools.count(720_000)  # no party of another test
 MAX_LAG: Final = 200
 HISTORY: Final = 8_000  # several slices of each partition
 TODAY: Final = 100
