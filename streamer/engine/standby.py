@@ -49,8 +49,6 @@ class Standbys:
         if self._task is not None:
             raise RuntimeError("standbys are being followed already")
         self._tables = {TopicPartition(*tp): table for tp, table in tables.items()}
-        for tp in self._tables:
-            self._app.metrics.standby_lag.labels(*tp).set(0)
         if self._tables:
             self._task = asyncio.ensure_future(self._run())
 

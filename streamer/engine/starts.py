@@ -57,7 +57,7 @@ def same_topic(name: str, topic_id: str, start: Start, owned: OwnedPartition | N
             raise Refusal(
                 Exit.CONFIG,
                 f"{name} has the id {topic_id}, but {who} counted its offsets in {counted_in}: the topic was deleted and "
-                "made anew. Start with a new application id and an empty state, or restore the topic",
+                "made anew. Start with a new application id and an empty state, or bring back the brokers' data",
             )
 
 
@@ -69,13 +69,13 @@ def check(name: str, start: Start, owned: OwnedPartition | None) -> tuple[int, i
         raise Refusal(
             Exit.CONFIG,
             f"{name} ends at {end}, but state includes everything below {applied}: the topic was deleted and made anew. "
-            "Start with a new application id and an empty state, or restore the topic",
+            "Start with a new application id and an empty state, or bring back the brokers' data",
         )
     if committed is not None and committed > end:
         raise Refusal(
             Exit.CONFIG,
             f"{name} ends at {end}, but the group has committed {committed}: the topic was deleted and made anew. "
-            "Start with a new application id, or reset the group's offsets",
+            "Start with a new application id, or bring back the brokers' data",
         )
     if owned is not None and committed is not None and committed > (applied or 0) and committed > begin:
         raise Refusal(

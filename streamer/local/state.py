@@ -36,9 +36,9 @@ class State(msgspec.Struct):
 
     cluster_id: str = ""
     brokers: list[Broker] = []
+    postgres: Postgres | None = None
     #: Kafka's own settings beyond ``kafka.properties``, of every node; they stay for the life of this home.
     kafka_properties: dict[str, str] = {}
-    postgres: Postgres | None = None
 
 
 def load(paths: Paths) -> State:

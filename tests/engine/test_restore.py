@@ -248,7 +248,7 @@ def test_whoever_reads_whenever_has_the_rows_of_the_log(tmp_path: Path) -> None:
     seed = random.randrange(2**32)
     sys.stdout.write(f"seed {seed}\n")
     draw = random.Random(seed)
-    store, log, now_ms = Store(tmp_path), some_log(), 0
+    store, log, now_ms = Store(tmp_path), some_log(), DAY_MS  # 0 would be: no rebuild under way
     readers = [store.partition(0, n) for n in range(4)]
     for _ in range(2_000):
         action = draw.random()

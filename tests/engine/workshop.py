@@ -128,13 +128,18 @@ class Workshop:
 
     def metric(self, name: str, worker: str = "w0") -> float | None:
         """The sum of a metric's samples, from the process that holds the folder; None before it listens."""
+        found = self.samples(name, worker)
+        return None if found is None else sum(found)
+
+    def samples(self, name: str, worker: str = "w0") -> list[float] | None:
+        """A metric's samples; None before the process listens."""
         try:
             port = int((self.folder / worker / "http.port").read_text())
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
                 lines = answer.read().decode().splitlines()
         except OSError:
             return None
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.split("{")[0].split(" ")[0] == name)
+        return [float(line.rpartition(" ")[2]) for line in lines if line.split("{")[0].split(" ")[0] == name]
 
     # -- judgement
 
