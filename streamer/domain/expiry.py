@@ -14,6 +14,7 @@ from streamer.domain.state import (
     EXPIRIES_A_ROW,
     EXPIRY,
     EXPIRY_BYTES,
+    EXPIRY_ENTRY_BYTES,
     Event,
     Expiries,
     Partition,
@@ -32,7 +33,10 @@ def note(rows: Rows, partition: Partition, day: int, event: bytes) -> None:
     key = EXPIRY + day_key(day) + partition.expiry_row.to_bytes(_NUMBER_BYTES, "big")
     row: Expiries = rows.get(key) or Expiries()
     row.events.append(event)
-    rows.put(key, row, EXPIRY_BYTES, False)  # an open unit has it at hand, and nobody else asks
+    grow = (
+        EXPIRY_BYTES if len(row.events) == 1 else EXPIRY_ENTRY_BYTES
+    )  # each put counts: the row once, then what it adds
+    rows.put(key, row, grow, False)  # an open unit has it at hand, and nobody else asks
     if len(row.events) >= EXPIRIES_A_ROW:
         partition.expiry_row += 1
 

@@ -29,7 +29,8 @@ EVENT_MEMORY_DAYS: Final = 400  # how long an event's id is known; an older copy
 # Estimates of encoded rows with their keys, in bytes, for the size of a unit.
 EVENT_BYTES: Final = 90
 EXPIRIES_A_ROW: Final = 32
-EXPIRY_BYTES: Final = 40 + 27 * EXPIRIES_A_ROW
+EXPIRY_ENTRY_BYTES: Final = 27
+EXPIRY_BYTES: Final = 40 + EXPIRY_ENTRY_BYTES * EXPIRIES_A_ROW
 PARTITION_BYTES: Final = 400
 
 MARK: Final = True  # the value of rows that say all in their key
@@ -202,7 +203,9 @@ class Codec:
         kinds = {PARTITION: Partition, HEAD: Head, FACT: Fact, EVENT: Event, ALERT: AlertRow}
         self._decoders = {key[0]: msgspec.msgpack.Decoder(kind).decode for key, kind in kinds.items()}
         self._decoders |= {key[0]: msgspec.msgpack.Decoder(bool).decode for key in (DUE, DUE_INDEX)}
-        self._decoders[EXPIRY[0]] = msgspec.msgpack.Decoder(Expiries | bool).decode  # of schema 1: a mark
+        self._decoders[EXPIRY[0]] = msgspec.msgpack.Decoder(
+            Expiries | bool
+        ).decode  # marks of schema 1 last 400 days
         self._encode = msgspec.msgpack.Encoder().encode
 
     def encode(self, key: bytes, value: object) -> bytes:  # noqa: ARG002  the engine's protocol gives the key, too

@@ -78,4 +78,6 @@ def chosen(text: str) -> list[Case]:
             known = ", ".join(f"{case.fault} {case.name}" for case in CASES)
             raise ValueError(f"FAULT: {part!r} is none of {known}")
         found += cases
+    if not found:
+        raise ValueError("FAULT: names no fault; leave it out for all")
     return list(dict.fromkeys(found))
