@@ -203,9 +203,7 @@ class Codec:
         kinds = {PARTITION: Partition, HEAD: Head, FACT: Fact, EVENT: Event, ALERT: AlertRow}
         self._decoders = {key[0]: msgspec.msgpack.Decoder(kind).decode for key, kind in kinds.items()}
         self._decoders |= {key[0]: msgspec.msgpack.Decoder(bool).decode for key in (DUE, DUE_INDEX)}
-        self._decoders[EXPIRY[0]] = msgspec.msgpack.Decoder(
-            Expiries | bool
-        ).decode  # marks of schema 1 last 400 days
+        self._decoders[EXPIRY[0]] = msgspec.msgpack.Decoder(Expiries | bool).decode  # marks of schema 1 last 400 days
         self._encode = msgspec.msgpack.Encoder().encode
 
     def encode(self, key: bytes, value: object) -> bytes:  # noqa: ARG002  the engine's protocol gives the key, too
