@@ -296,6 +296,7 @@ class Lane:
         room = len(self.units) < self.runtime.settings.slices_in_flight
         if self.sweep is None or not self.live or self.handling is not None or not room:
             return  # done() and landed units ask again
+        self.turn()  # a day with much due reads many rows, and no record may come meanwhile
         try:
             more = self.sweep()
         except Exception as exc:  # noqa: BLE001 - whatever a role raises ends the process
@@ -316,6 +317,7 @@ class Lane:
         room = len(self.units) < self.runtime.settings.slices_in_flight
         if self.chores is None or not self.live or self.handling is not None or not room:
             return  # done() and landed units ask again
+        self.turn()
         try:
             self.chores.work(self.unit())
         except Exception as exc:  # noqa: BLE001 - as for a role's sweep: a codec raised

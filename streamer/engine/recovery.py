@@ -152,6 +152,7 @@ class BulkRecovery(Recovery):
                 Deleted(first + i, now, m.key or b"") for i, m in enumerate(part) if len(m.value or b"") == ORIGIN_BYTES
             ]
             owned.stored.write({}, owned.position, Notes(deleted, healed=[m.key or b"" for m in part]))
+            owned.marks.landed(deleted, [])
 
 
 class BulkTableManager(TableManager):

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Rows looked at between two units.
+#: Rows looked at between two units, and their bytes, beyond which there is one more at most.
 STEP_ROWS: Final = 500
+STEP_BYTES: Final = 256 << 10
 #: What a row costs beyond its key and value.
 _ROW_BYTES: Final = 40
 
@@ -68,7 +69,13 @@ class Upgrade:
     def step(self, unit: Unit) -> None:
         """A bounded piece of work, into the open unit. What units under way change has the present schema already."""
         owned, codec = self._owned, self._codec
-        found = list(islice(owned.stored.after(self._cursor), STEP_ROWS))
+        found: list[tuple[bytes, bytes]] = []
+        size = 0
+        for key, raw in islice(owned.stored.after(self._cursor), STEP_ROWS):
+            found.append((key, raw))
+            size += len(raw)
+            if size >= STEP_BYTES:
+                break
         for key, raw in found:
             if codec.encode(key, codec.decode(key, raw)) == raw:
                 continue

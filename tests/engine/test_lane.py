@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from streamer.engine import exits
-from streamer.engine.cache import Cache
+from streamer.engine.cache import DECODED_FACTOR, ROW_OVERHEAD_BYTES, Cache
 from streamer.engine.commit import CommitSteps
 from streamer.engine.exits import Exit, Refusal
 from streamer.engine.lane import Lane
@@ -288,6 +288,41 @@ async def test_a_sweep_commits_without_moving_the_source(tmp_path: Path) -> None
     assert {m.key for m in bench.rows} == {b"s3", b"s2", b"s1", PARTITION_KEY}
     assert decode_partition_row((bench.rows[-1].value or b"")[16:]).applied == -1
     assert bench.lane.ledger.done == 0
+
+
+async def test_a_sweep_does_not_fill_the_cache_beyond_its_bound(tmp_path: Path) -> None:
+    """A day with much due reads row after row, and no record comes that would let the cache age."""
+    bench = Bench(tmp_path)
+    assert bench.owned is not None
+    limit_bytes, row_bytes, left = 20_000, 1_000, [200]
+    bench.owned.rows._cache = Cache(limit_bytes)
+    bench.owned.stored.write({b"s%03d" % n: b"x" * row_bytes for n in range(200)}, 0)
+    bench.owned.rows._codec = Plain()
+    context, most = SweepContext(bench.lane), [0]
+
+    def sweep() -> bool:
+        left[0] -= 1
+        assert context.rows.get(b"s%03d" % left[0]) is not None
+        most[0] = max(most[0], context.rows.held_bytes)
+        return left[0] > 0
+
+    bench.lane.sweep = sweep
+    bench.lane.sweep_soon()
+    while left[0]:
+        await bench.settle()
+    one = row_bytes * DECODED_FACTOR + ROW_OVERHEAD_BYTES
+    assert most[0] <= limit_bytes + 2 * one
+
+
+class Plain:
+    """Rows as they are."""
+
+    def encode(self, key: bytes, value: object) -> bytes:
+        assert isinstance(value, bytes)
+        return value
+
+    def decode(self, key: bytes, raw: bytes | memoryview) -> object:
+        return bytes(raw)
 
 
 async def test_no_sweep_runs_while_a_slice_is_being_handled(tmp_path: Path) -> None:

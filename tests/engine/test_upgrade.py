@@ -15,7 +15,7 @@ from streamer.engine.partition_row import PARTITION_KEY, PartitionRow, decode_pa
 from streamer.engine.progress import LINE_S, LONG_RECORDS, Progress
 from streamer.engine.starts import same_topic
 from streamer.engine.thread import Start
-from streamer.engine.upgrade import STEP_ROWS, Upgrade, check_schema
+from streamer.engine.upgrade import STEP_BYTES, STEP_ROWS, Upgrade, check_schema
 from tests.engine.test_lane import Bench
 from tests.engine.toy import SECOND, Fact, ToyCodec
 
@@ -88,6 +88,44 @@ async def test_all_rows_are_written_again_in_units_and_the_row_says_so_last(tmp_
     assert len(said) >= 4, "bounded pieces, not one unit"
     assert [(row.schema, row.newest) for row in said] == [(1, 2)] * (len(said) - 1) + [(2, 2)]
     assert not bench.lane.chores.pending  # type: ignore[union-attr]
+
+
+async def test_a_piece_of_the_upgrade_is_bounded_in_bytes_too(tmp_path: Path) -> None:
+    """Large rows, as those of alerts: else one piece would not fit a batch, at every start again."""
+    bench = Bench(tmp_path)
+    owned = old(bench, 0)
+    large = STEP_BYTES // 4
+    owned.stored.write({b"f%05d" % i: b"x" * large for i in range(20)}, 0)
+    owned.rows._codec = Other()
+    bench.lane.chores = Chores(owned, Upgrade("t-0", owned, Other(), 2, bench.runtime.metrics), bench.runtime.now_ms)
+    grown = list[int]()
+    work = bench.lane.chores.work
+
+    def watched(unit: Any) -> None:
+        before = owned.rows.grown
+        work(unit)
+        grown.append(owned.rows.grown - before)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Chores, "work", lambda _self, unit: watched(unit))
+        bench.lane.tidy_soon()
+        while bench.lane.chores.pending:
+            await bench.settle()
+    for _ in range(10):
+        await bench.settle()
+    assert max(grown) < STEP_BYTES + 2 * large
+    assert all(raw == b"y" * large for _, raw in owned.stored.scan(b"f", None))
+
+
+class Other:
+    """A codec whose schema 2 writes other bytes than 1 did."""
+
+    def encode(self, key: bytes, value: object) -> bytes:
+        assert isinstance(value, bytes)
+        return value
+
+    def decode(self, key: bytes, raw: bytes | memoryview) -> object:
+        return b"y" * len(raw)
 
 
 async def test_a_row_that_a_unit_under_way_changed_or_deleted_is_not_brought_back(tmp_path: Path) -> None:
