@@ -115,7 +115,13 @@ class Supervisor:
         backoff = self._backoff()
         while not self._stopping.is_set():
             began = self._clock()
-            child = self._children[program.name] = await self._spawn(program)
+            try:
+                child = self._children[program.name] = await self._spawn(program)
+            except OSError as exc:  # no memory, processes or files for one more just now
+                wait_s = backoff.after(0.0)
+                log.error("%s cannot be started (%s); tried again in %.1f s", program.name, exc, wait_s)
+                await self._pause(wait_s)
+                continue
             if self._stopping.is_set():  # told while it was being started
                 _tell(child, signal.SIGTERM)
             code = await child.wait()

@@ -67,6 +67,27 @@ class Scene:
         return process
 
 
+async def test_a_program_that_cannot_be_started_just_now_is_tried_again() -> None:
+    scene = Scene({"dossier": [int(Exit.STALL)]})
+    refusals = [BlockingIOError("fork: no more processes")]
+    spawn, again = scene.spawn, asyncio.Event()
+
+    async def short_of_processes(program: Program) -> Process:
+        if scene.names and refusals:
+            raise refusals.pop()
+        process = await spawn(program)
+        if len(scene.names) > 1:
+            again.set()
+        return process
+
+    scene.supervisor._spawn = short_of_processes
+    running = asyncio.ensure_future(scene.supervisor.run())
+    await asyncio.wait_for(again.wait(), 5)
+    scene.supervisor.stop()
+    assert await asyncio.wait_for(running, 5) == 0
+    assert (scene.names, refusals) == (["dossier", "dossier"], [])
+
+
 async def test_what_ends_in_doubt_is_started_again_and_a_stop_ends_all_cleanly() -> None:
     scene = Scene({"one": [Exit.GAP, -9, 1, 0], "two": []})
     running = asyncio.ensure_future(scene.supervisor.run())
