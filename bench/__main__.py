@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Final
 
@@ -95,11 +95,11 @@ def main(
         raise click.ClickException(f"not measured: {', '.join(broken)}; --resume goes on with them")
 
 
-def _names(text: str, known: dict[str, object] | object, option: str) -> list[str]:
+def _names(text: str, known: Mapping[str, object], option: str) -> list[str]:
     names = [name for name in text.split(",") if name]
-    unknown = [name for name in names if name not in known]  # type: ignore[operator]
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise click.BadParameter(f"{', '.join(unknown)}: none of {', '.join(known)}", param_hint=option)  # type: ignore[arg-type]
+        raise click.BadParameter(f"{', '.join(unknown)}: none of {', '.join(known)}", param_hint=option)
     return names
 
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @click.option("--skip-bad", is_flag=True, help="Send the good lines although there are bad ones.")
 @click.option("--dry-run", is_flag=True, help="Check and send nothing.")
 @click.option("--binary", is_flag=True, help="CloudEvents in binary mode (attributes as headers).")
-@click.option("--backfill", is_flag=True, help="History: it goes in when nothing of today waits.")
+@click.option(
+    "--backfill", is_flag=True, help="History: it goes in a bounded number at a time, after the events of today."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def publish(
     file: str, alias: str | None, skip_bad: bool, dry_run: bool, binary: bool, backfill: bool, as_json: bool
