@@ -14,8 +14,8 @@ class Case(NamedTuple):
     """One scenario of a fault: a module of ``scenarios`` with ``NEEDS`` and ``async run(scene)``, and, where needed,
     ``around(stage)`` (an asynchronous context: before the servers start, after they have ended), ``async prepare(scene)``
     (servers and topics are there, no role is started), ``judged(copies)`` (which copies of a message must be the same: all),
-    and ``async judge(scene, it)`` (``it.must(name, wrong)`` beside the common verdict). ``seconds``: what a run takes on two
-    cores, as measured."""
+    ``FREE`` (by table: columns that what is in Kafka in the end does not determine: none), and ``async judge(scene, it)``
+    (``it.must(name, wrong)`` beside the common verdict). ``seconds``: what a run takes on two cores, as measured."""
 
     fault: int
     name: str

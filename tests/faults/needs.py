@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from streamer.admin import Ticks
+from streamer.engine.exits import Exit
 
 EVENTS: Final = 20_000
 PER_SECOND: Final = 400
 SUBSCRIBERS: Final = 2
+#: Where two runs share two cores a process may be left standing for half its session, and ends itself.
+BUSY: Final[Mapping[int, int]] = {Exit.PAUSE: 3}
 
 
 class Needs(NamedTuple):
@@ -17,7 +20,8 @@ class Needs(NamedTuple):
     ``events`` must outlast them; ``backlog``: published and not yet applied, at most; ``environment``: of every role;
     ``commands``: arguments to Python instead of ``-m streamer.app``, by role; ``brokers``: 1 or 3 (then replication 3, of
     which two must be in sync); ``kafka_properties``: of every broker, beyond ours; ``ticks``: ``append`` is production's
-    mode, on today's date: the world's own ticks are refused then, and its truth does not hold (replay does)."""
+    mode, on today's date: the world's own ticks are refused then, and its truth does not hold (replay does); ``ends``: exit
+    codes with which roles may end by themselves, and how often at most: any other, or one more, fails the run."""
 
     events: int = EVENTS
     world: str = "demo"
@@ -30,3 +34,4 @@ class Needs(NamedTuple):
     commands: Mapping[str, Sequence[str]] = {}
     kafka_properties: Mapping[str, str] = {}
     ticks: Ticks = "simulated"
+    ends: Mapping[int, int] = BUSY

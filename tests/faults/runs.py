@@ -118,12 +118,13 @@ class Run:
         if self.sabotage:
             self.stage.commands["dossier"] = self.sabotage
         roles = {f"{name}-0": self.stage.role(name) for name in ROLES}
-        scene = self.scene = Scene(self.stage, watch, traffic, roles, rng, self.say)
+        scene = self.scene = Scene(self.stage, watch, traffic, roles, rng, self.say, needs.ends)
         if hasattr(module, "prepare"):
             await module.prepare(scene)
         subscribers = await self._played(scene, module.run)
         judging = Judge(self.stage, truth if simulated else None)
         judging.judged = getattr(module, "judged", judging.judged)
+        judging.free = getattr(module, "FREE", judging.free)
         verdict = await judge(judging, subscribers, scene.cuts)
         if hasattr(module, "judge"):
             await module.judge(scene, judging)
@@ -180,10 +181,7 @@ class Run:
             broken.append("no misfortune at all")
         if scene.counters["events left when the misfortunes ended"] <= 0:
             broken.append("the traffic was over before the misfortunes")
-        wild = Counter(
-            f"{role} ended with {code} by itself" for role, code in scene.unexpected if code not in scene.ends
-        )
-        return broken + [f"{what} ({count} times)" for what, count in wild.items()]
+        return broken
 
 
 async def cancelled(*tasks: asyncio.Task[Any]) -> None:

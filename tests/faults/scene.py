@@ -11,14 +11,13 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 import asyncpg
 from aiokafka.errors import KafkaError
 
-from streamer.engine.exits import NEVER_RESTARTED, Exit
-from tests.faults.oracle import Cut
+from tests.faults.in_flight import Cut
 from tests.faults.stage import RESTART_DELAY_S, Role, Stage
 from tests.faults.subscriber import Subscriber
 from tests.faults.tails import Tails
@@ -31,11 +30,13 @@ DEATH_TIMEOUT_S: Final = 90.0  # from an armed start to the failpoint
 READY_TIMEOUT_S: Final = 150.0
 SUBSCRIBE_TIMEOUT_S: Final = 900.0  # the run's own limit comes first
 TAIL_TIMEOUT_S: Final = 30.0  # to read what a dead role had written
-UNEXPECTED_MAX: Final = 60  # ends that nobody asked for, before a run is given up
+LOOK_BACK_S: Final = (
+    10.0  # an end that nobody asked for: others may have owned its partitions before, for a session and more
+)
 STARVED: Final = 200  # events that are granted when an armed role waits for work
 KILL: Final = -int(signal.SIGKILL)
-# What a role may end with when its neighbours or servers die; a restart mends these (streamer.engine.exits).
-SAFE_ENDS: Final = frozenset({Exit.GAP, Exit.REVOKE, Exit.RECOVERY, Exit.FOREIGN, Exit.STALL, Exit.PAUSE})
+
+UNREACHABLE: Final = (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 Say = Callable[[str], None]
 
@@ -54,10 +55,17 @@ class GivenUpError(Exception):
 
 class Scene:
     """``roles``: by label; those that end by themselves are started again (``keep_alive``) unless ``held``. ``counters``:
-    what the report shows, ``misfortunes`` first. ``ends``: exit codes that may come by themselves, and do no harm."""
+    what the report shows, ``misfortunes`` first. ``ends``: exit codes with which roles may end by themselves, each so often."""
 
     def __init__(
-        self, stage: Stage, watch: Watch, traffic: Traffic, roles: dict[str, Role], rng: random.Random, say: Say
+        self,
+        stage: Stage,
+        watch: Watch,
+        traffic: Traffic,
+        roles: dict[str, Role],
+        rng: random.Random,
+        say: Say,
+        ends: Mapping[int, int],
     ) -> None:
         self.stage, self.watch, self.traffic, self.roles, self.rng, self.say = stage, watch, traffic, roles, rng, say
         self.tails = Tails(stage, watch)
@@ -66,7 +74,7 @@ class Scene:
         self.cuts: list[Cut] = []
         self.broken: list[str] = []
         self.unexpected: list[tuple[str, int]] = []
-        self.ends: set[int] = set(SAFE_ENDS)
+        self.ends = dict(ends)
         self._reading = asyncio.Lock()
 
     # ------------------------------------------------------------------ what must have happened
@@ -97,20 +105,22 @@ class Scene:
                     await self._revive(role)
             await asyncio.sleep(0.1)
 
-    def ended_by_itself(self, role: Role, code: int) -> None:
-        """Book an end that nobody asked for; what it said when it should not have."""
+    async def ended_by_itself(self, role: Role, code: int) -> None:
+        """Book an end that nobody asked for. Raises GivenUpError when the scenario does not expect it, or not so often."""
         self.unexpected.append((role.label, code))
         self.say(f"  {role.label} ended with {code} by itself")
-        if code not in self.ends:
-            self.say(role.tail())
+        most, found = self.ends.get(code, 0), sum(other == code for _, other in self.unexpected)
+        if found > most:
+            often = (
+                f"for the {found}th time, {most} at most are expected" if most else "which nothing here should cause"
+            )
+            raise GivenUpError(f"{role.label} ended with {code}, {often}; its log ends:\n{role.tail()}")
+        await self.cut(role, LOOK_BACK_S)
 
     async def _revive(self, role: Role) -> None:
         code = role.ended()
         if code is not None:
-            self.ended_by_itself(role, code)
-            if code not in self.ends and (code in NEVER_RESTARTED or len(self.unexpected) > UNEXPECTED_MAX):
-                raise GivenUpError(f"{role.label} ended with {code}; its log ends:\n{role.tail()}")
-            await self.cut(role)
+            await self.ended_by_itself(role, code)
         if role.process is None and not role.held and time.monotonic() - role.ended_at > RESTART_DELAY_S:
             role.start()
 
@@ -140,18 +150,39 @@ class Scene:
         self.say(f"    {role.label}: {how}; to be delivered again: {redelivered}")
         return death
 
-    async def cut(self, role: Role) -> int:
-        """Note what was in flight at a role's end; what it had done beyond its offsets, 0 where nobody can be asked."""
+    async def cut(self, role: Role, since_s: float = 0.0) -> int:
+        """Note what was in flight at a role's end, now or some time ago; what it had done beyond its offsets, 0 where nobody can be
+        asked."""
+        if role.name == "dossier":
+            self.cuts.append(await self._cut(since_s))
         try:
             async with self._reading, asyncio.timeout(TAIL_TIMEOUT_S):
-                redelivered = await self.tails.redelivered(role.name)
-                if role.name == "dossier":
-                    self.cuts.append(await self.tails.cut())
-        except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-            done = self.watch.now.done.get("dossier", {})
-            self.cuts.append(Cut({p: offset for (_, p), offset in done.items()}, self.watch.now.records_ends))
+                return await self.tails.redelivered(role.name)
+        except UNREACHABLE:
             return 0
-        return redelivered
+
+    async def _cut(self, since_s: float) -> Cut:
+        if since_s:
+            return self.watch.before(since_s)
+        try:
+            async with asyncio.timeout(TAIL_TIMEOUT_S):
+                return await self.watch.cut()
+        except UNREACHABLE:
+            self.counters["cuts looked at later"] += 1
+            return self.watch.before()
+
+    async def falls_silent(self, role: Role) -> Cut | None:
+        """A dossier that is not dead yet may say later what it has in flight now; ``heard`` ends that."""
+        if role.name != "dossier":
+            return None
+        cut = Cut(await self.watch.ends([self.stage.changelog]))
+        self.cuts.append(cut)
+        return cut
+
+    async def heard(self, cut: Cut | None) -> None:
+        """It has said all that it will say."""
+        if cut is not None:
+            cut.told = await self.watch.ends(self.stage.told)
 
     async def death_of(self, role: Role, timeout_s: float = DEATH_TIMEOUT_S) -> int:
         """The exit code of a held role that is about to end."""

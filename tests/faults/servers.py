@@ -13,7 +13,6 @@ from aiokafka.errors import KafkaError
 
 from streamer import admin as topic_admin
 from streamer.local import kafka
-from tests.faults.oracle import Cut
 from tests.faults.scene import Scene
 from tests.faults.waiting import until
 
@@ -21,15 +20,8 @@ GOING_ON_TIMEOUT_S: Final = 120.0  # from a broker's return until the dossier ha
 ASK_TIMEOUT_S: Final = 60.0
 
 
-def note(scene: Scene) -> None:
-    """What may be in flight now: a broker's death may make a role that lives on send again."""
-    done = scene.watch.now.done.get("dossier", {})
-    scene.cuts.append(Cut({p: offset for (_, p), offset in done.items()}, scene.watch.now.records_ends))
-
-
 def kill(scene: Scene, node: int = 1) -> None:
     """Kill -9 one broker."""
-    note(scene)
     kafka.kill(node, scene.stage.home)
     scene.misfortune("brokers killed")
     scene.say(f"    broker {node} killed")
@@ -38,7 +30,6 @@ def kill(scene: Scene, node: int = 1) -> None:
 async def back(scene: Scene, node: int = 1) -> None:
     """On its own ports and data; the chain goes on."""
     await kafka.start(node, scene.stage.home)
-    note(scene)
     scene.say(f"    broker {node} is back")
     await going_on(scene)
 
@@ -48,7 +39,6 @@ async def going_on(scene: Scene) -> None:
     turns = scene.watch.turns
     await until("a look at the offsets", lambda: scene.watch.turns > turns + 1, GOING_ON_TIMEOUT_S)
     await scene.newly("dossier", 1)
-    note(scene)
 
 
 @asynccontextmanager

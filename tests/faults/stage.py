@@ -164,6 +164,7 @@ class Stage:
         self.roles: list[Role] = []
         self.seal_key = secrets.token_hex(32)
         self.prefix = "credit"
+        self.changelogs: list[str] = []  # of every beginning, the present one last
 
     async def up(self, clock: str, *, rulebook: str = "fictional", ticks: admin.Ticks = "simulated") -> None:
         """Servers, tables, topics with the rulebook."""
@@ -188,6 +189,7 @@ class Stage:
             await migrate.migrate(connection)
         finally:
             await connection.close()
+        self.changelogs.append(self.changelog)
         await self.topics(clock, rulebook=rulebook, ticks=ticks)
 
     async def topics(self, clock: str, *, rulebook: str = "fictional", ticks: admin.Ticks = "simulated") -> None:
@@ -204,9 +206,15 @@ class Stage:
             app_id=self.group("dossier"),
         )
 
+    @property
+    def told(self) -> list[str]:
+        """The topics that a repeated message would stand in."""
+        return [f"credit.alerts.{d}" for d in self.domains] + [f"credit.notices.{s}" for s in self.sources]
+
     def begin_anew(self, prefix: str) -> None:
         """Other groups, another changelog and other state folders, for the processes that start from now on."""
         self.prefix = self.environment["STREAMER_PREFIX"] = prefix
+        self.changelogs.append(self.changelog)
 
     def group(self, role: str) -> str:
         return f"{self.prefix}-{role}"

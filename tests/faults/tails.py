@@ -13,9 +13,9 @@ import asyncpg
 from streamer import kafka_io
 from streamer.domain.records import HEADER_ORIGIN, Origin
 from streamer.engine.partition_row import ORIGIN_BYTES, PARTITION_KEY, PartitionRow, decode_partition_row, is_void
-from tests.faults.oracle import Cut
+from tests.faults.in_flight import Offsets
 from tests.faults.stage import Stage
-from tests.faults.watch import Offsets, Watch
+from tests.faults.watch import Watch
 
 RECORDS: Final = "credit.records"
 SINK_QUERY: Final = "SELECT records_partition, max(records_offset) + 1 FROM enterprise.record GROUP BY 1"
@@ -36,22 +36,6 @@ class Tails:
             if message.key == PARTITION_KEY and not is_void(message.value, message.offset):
                 self.rows[message.partition] = decode_partition_row((message.value or b"")[ORIGIN_BYTES:])
         return sum(row.applied + 1 for row in self.rows.values())
-
-    async def cut(self) -> Cut:
-        """What the state includes now, and where the records end."""
-        await self.applied()
-        ends = await self.watch.ends([RECORDS])
-        following = dict.fromkeys(range(self.stage.partitions), 0)
-        return Cut(
-            following | {p: row.applied + 1 for p, row in self.rows.items()}, {p: end for (_, p), end in ends.items()}
-        )
-
-    async def outputs_ahead(self) -> int:
-        """Messages in compacted outputs that the state in the changelog does not know of."""
-        await self.applied()
-        topics = ["credit.status", *(f"credit.standing.{domain}" for domain in self.stage.domains)]
-        ends = await self.watch.ends(topics)
-        return sum(end - self.rows[p].outputs.get(topic, 0) for (topic, p), end in ends.items() if p in self.rows)
 
     async def redelivered(self, role: str) -> int:
         """What is durable of a role's work beyond what it has committed, at least."""

@@ -14,7 +14,6 @@ from tests.faults.__main__ import JOBS
 from tests.faults.catalog import CASES, Case, chosen, of_the_day
 from tests.faults.controls import CONTROLS
 from tests.faults.needs import Needs
-from tests.faults.oracle import Cut, Oracle
 from tests.faults.report import details, failed, line, table, write
 from tests.faults.runs import Result
 from tests.faults.sabotage import CONTROLS as BROKEN
@@ -81,16 +80,6 @@ def test_the_worlds_are_mostly_what_they_are_named_after(tmp_path: Path) -> None
     assert repeats.fates[DUPLICATE] > 0.4 * repeats.items
     taken, _ = worlds.world(tmp_path, "taken_back", 6_000, 3)
     assert taken.scenarios["listing_withdrawn_before_it_came"] > 150
-
-
-def test_copies_are_bounded_by_what_was_in_flight() -> None:
-    oracle = Oracle()
-    oracle.raised[0] = [3, 5, 5, 9]
-    assert oracle.in_flight([Cut({0: 4}, {0: 7})]) == 2
-    assert oracle.in_flight([Cut({0: 4}, {0: 8})]) == 2
-    assert oracle.in_flight([Cut({0: 9}, {0: 9})]) == 1, "a sweep's alert is replay's with the next record"
-    assert oracle.in_flight([Cut({0: 4}, {0: 7})] * 2) == 4
-    assert oracle.in_flight([Cut({1: 0}, {1: 9})]) == 0
 
 
 def result(**changes: object) -> Result:

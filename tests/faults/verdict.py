@@ -5,9 +5,8 @@ Not for: how it came about. Everything is read after all roles have ended.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -18,16 +17,16 @@ from streamer import audit, kafka_io
 from streamer.demo import verify
 from streamer.demo.truth import Truth
 from streamer.domain import messages
-from streamer.domain.records import HEADER_HASH, HEADER_ORIGIN, Record, decode_record
 from streamer.domain.replay import Replay
-from streamer.domain.state import Codec
-from streamer.engine.partition_row import ORIGIN_BYTES, PARTITION_KEY, is_void
 from streamer.export import export
-from tests.faults.oracle import Cut, Oracle
+from tests.faults.changelog import against_replay, fold, stored
+from tests.faults.in_flight import MAX_NAMED, Cut, Landings, Told, beyond, in_flight, message_id
+from tests.faults.oracle import replayed
 from tests.faults.stage import Stage
 from tests.faults.subscriber import Subscriber
+from tests.faults.tables import Expected, Key, Row, Table, found, readers
 
-MAX_NAMED: Final = 5
+ABSENT: Final = object()  # of a column
 AUDIT_TIMEOUT_S: Final = 60.0
 
 
@@ -61,6 +60,8 @@ class Judge:
         #: Which copies of a message must be the same bytes, in the order in which they were sent: all, unless a scenario has
         #: its reasons.
         self.judged: Callable[[list[bytes]], list[bytes]] = list
+        #: By table: columns that what is in Kafka now does not determine.
+        self.free: Mapping[str, frozenset[str]] = {}
         self.figures: dict[str, int] = {}
         self.wrong: dict[str, int] = {}
         self.examples: dict[str, str] = {}
@@ -103,115 +104,87 @@ class Judge:
 
     # ------------------------------------------------------------------ state
 
-    async def state(self, replay: Replay) -> None:
-        """The rows that the changelog adds up to, against replay's: same bytes, or at least the same values."""
-        codec = Codec()
-        rows: dict[int, dict[bytes, bytes]] = {p: {} for p in range(self.stage.partitions)}
-        void = 0
-        async for message in kafka_io.read_all(self.stage.bootstrap, [self.stage.changelog], committed_only=False):
-            key, value = message.key or b"", message.value
-            if is_void(value, message.offset, message.headers):
-                void += 1
-                continue
-            payload = (value or b"")[ORIGIN_BYTES:]
-            if payload:
-                rows[message.partition][key] = payload
-            else:
-                rows[message.partition].pop(key, None)
-        wrong = []
-        for partition, found in rows.items():
-            found.pop(PARTITION_KEY, None)
-            wanted = replay.rows[partition].raw
-            for key in found.keys() | wanted.keys():
-                a, b = found.get(key), wanted.get(key)
-                if a != b and (a is None or b is None or codec.decode(key, a) != codec.decode(key, b)):
-                    wrong.append((partition, key[:1].decode(), key[1:10]))
-        self.figures["state rows"] = sum(len(found) for found in rows.values())
-        self.figures["void rows"] = void
-        kinds = Counter(kind for _, kind, _ in wrong)
-        self.must("state rows wrong", len(wrong), dict(kinds))
+    async def state(self, replay: Replay, landings: Landings) -> None:
+        """The rows that the changelog adds up to, against replay's; then each worker's local store, against the changelog up to its
+        position, and of each partition one that has it all: by that its rows are replay's, too."""
+        dossiers = {role.state_dir for role in self.stage.roles if role.name == "dossier"}
+        stores = [one for folder in sorted(dossiers) for one in stored(folder, self.stage.partitions)]
+        *before, present = self.stage.changelogs
+        for topic in before:
+            await fold(self.stage.bootstrap, topic, [], landings)
+        found = await fold(self.stage.bootstrap, present, stores, landings)
+        wrong = against_replay(found.rows, replay)
+        self.figures["state rows"] = sum(len(rows) for rows in found.rows.values()) - self.stage.partitions
+        self.figures["void rows"] = found.void
+        self.must("state rows wrong", len(wrong), dict(Counter(kind for _, kind, _ in wrong)))
+        self.figures["rows compared in local stores"] = found.compared
+        self.must("local stores: rows wrong", len(found.differ), found.differ[:MAX_NAMED])
+        behind = set(range(self.stage.partitions)) - found.level
+        self.must("local stores: partitions that none has to the end", len(behind), sorted(behind))
+
+    # ------------------------------------------------------------------ copies
+
+    async def copies(self, cuts: list[Cut], landings: Landings) -> None:
+        """Each message came at most once more for each cut at which it was published and not yet in the state."""
+        told: dict[str, list[Told]] = {}
+        async for message in kafka_io.read_all(self.stage.bootstrap, self.stage.told, committed_only=False):
+            place = Told(message.topic, message.partition, message.offset)
+            told.setdefault(message_id(message.value or b""), []).append(place)
+        allowed = in_flight(cuts, told, landings)
+        extra = beyond(told, allowed)
+        self.figures["copies"] = sum(len(places) - 1 for places in told.values())
+        self.figures["copies at most"] = allowed.total()
+        self.must("copies of what was not in flight", sum(extra.values()), sorted(extra)[:MAX_NAMED])
 
     # ------------------------------------------------------------------ Postgres
 
-    async def postgres(self, emitted: verify.Emitted) -> None:
+    async def postgres(self) -> None:
+        """Every row and column, against the messages in Kafka."""
+        expected = Expected()
+        for topic, take in readers(expected, self.stage.domains, self.stage.sources).items():
+            async for message in kafka_io.read_all(self.stage.bootstrap, [topic], committed_only=False):
+                take(message)
         connection = await asyncpg.connect(self.stage.database)
         try:
-            await self._history(connection, "alert", emitted.alerts)
-            await self._history(connection, "notice", emitted.notices)
-            await self._journals(connection)
+            for table, wanted in expected.rows.items():
+                self._table(table, wanted, await connection.fetch(f"SELECT * FROM {table.name}"))
         finally:
             await connection.close()
 
-    async def _history(self, connection: Any, kind: str, found: dict[str, list[bytes]]) -> None:
-        """Each revision once, equal to Kafka's; as current the highest."""
-        wanted: dict[tuple[str, int], Any] = {}
-        for copies in found.values():
-            data = json.loads(copies[0])["data"]
-            wanted[data[f"{kind}_id"], data["revision"]] = data
-        rows = await connection.fetch(f"SELECT {kind}_id AS id, revision, data FROM enterprise.{kind}_history")
-        history = {(row["id"], row["revision"]): json.loads(row["data"]) for row in rows}
-        self.must(f"Postgres {kind} history: not once", len(rows) - len(history))
-        differ = [key for key in wanted.keys() | history.keys() if wanted.get(key) != history.get(key)]
-        self.must(f"Postgres {kind} history: differs", len(differ), differ[:MAX_NAMED])
-        highest: dict[str, int] = {}
-        for identifier, revision in wanted:
-            highest[identifier] = max(revision, highest.get(identifier, 0))
-        rows = await connection.fetch(f"SELECT {kind}_id AS id, revision, data FROM enterprise.{kind}")
-        current = {row["id"]: (row["revision"], json.loads(row["data"])) for row in rows}
-        differ_now = [
-            i
-            for i in highest.keys() | current.keys()
-            if i not in highest or current.get(i) != (highest[i], wanted[i, highest[i]])
-        ]
-        self.must(f"Postgres {kind} current: differs", len(differ_now), differ_now[:MAX_NAMED])
-
-    async def _journals(self, connection: Any) -> None:
-        """Records and dead letters: each distinct one in Kafka, once."""
-        records, people, letters, status = set(), set(), set(), {}
-        async for message in kafka_io.read_all(self.stage.bootstrap, ["credit.records"], committed_only=False):
-            if message.header(HEADER_ORIGIN) is None:
-                continue
-            record = decode_record(message.value or b"")
-            assert isinstance(record, Record)
-            key = (record.source, record.id, record.party.org_code, message.header(HEADER_HASH))
-            (people if record.party.individual else records).add(key)
-        async for message in kafka_io.read_all(self.stage.bootstrap, ["credit.dead-letters"], committed_only=False):
-            letter = messages.decode_dead_letter(message.value or b"")
-            letters.add((letter.origin, letter.stage))
-        async for message in kafka_io.read_all(self.stage.bootstrap, ["credit.status"], committed_only=False):
-            row = messages.decode_status(message.value or b"")
-            status[row.org_code] = max(row.version, status.get(row.org_code, 0))
-        key_columns = "source, event_id, org_code, content_hash"
-        for table, columns, wanted in (
-            ("enterprise.record", key_columns, records),
-            ("person.record", key_columns, people),
-            ("ops.dead_letter", "origin, stage", letters),
-            ("enterprise.status", "org_code, version", set(status.items())),
-        ):
-            rows = [tuple(row) for row in await connection.fetch(f"SELECT {columns} FROM {table}")]
-            self.must(f"Postgres {table}: not once", len(rows) - len(set(rows)))
-            self.must(f"Postgres {table}: missing", len(wanted - set(rows)))
-            self.must(f"Postgres {table}: differs", len(set(rows) - wanted))
-            self.figures[f"Postgres {table}"] = len(rows)
+    def _table(self, table: Table, wanted: dict[Key, Row], fetched: list[Any]) -> None:
+        rows: dict[Key, Row] = {}
+        for row in map(found, fetched):
+            rows[tuple(row[name] for name in table.key)] = row
+        free = self.free.get(table.name, frozenset())
+        columns: Counter[str] = Counter()
+        differ = [key for key in rows if key not in wanted]
+        for key in rows.keys() & wanted.keys():
+            names = [n for n in rows[key].keys() | wanted[key].keys() if n not in free]
+            columns.update(others := [n for n in names if rows[key].get(n, ABSENT) != wanted[key].get(n, ABSENT)])
+            differ += [key] if others else []
+        self.must(f"Postgres {table.name}: not once", len(fetched) - len(rows))
+        self.must(f"Postgres {table.name}: missing", len(wanted.keys() - rows.keys()))
+        self.must(
+            f"Postgres {table.name}: differs", len(differ), dict(columns) or "rows that nothing in Kafka calls for"
+        )
+        self.figures[f"Postgres {table.name}"] = len(fetched)
 
 
 async def judge(it: Judge, subscribers: list[Subscriber], cuts: list[Cut]) -> Verdict:
     """Everything compared; the subscribers are read to the end and ended."""
-    stage, oracle = it.stage, Oracle()
-    await oracle.run(export(stage.bootstrap))
-    replay = oracle.replay
+    stage = it.stage
+    replay = await replayed(export(stage.bootstrap))
     emitted = await verify.read_emitted(stage.bootstrap, stage.domains, stage.sources)
     it.emitted("alert", emitted.alerts, [body for _, _, body in replay.effects.alerts])
     it.emitted("notice", emitted.notices, [body for _, _, body in replay.effects.notices])
-    it.figures["copies"] = it.figures["alert copies"] + it.figures["notice copies"]
-    it.figures["copies at most"] = oracle.in_flight(cuts)
-    it.must("copies beyond what was in flight", max(0, it.figures["copies"] - it.figures["copies at most"]))
     standing: dict[str, dict[bytes, bytes]] = {f"credit.standing.{domain}": {} for domain in stage.domains}
     for domain, alert_id, body in replay.effects.alerts:
         standing[f"credit.standing.{domain}"][alert_id.encode()] = body
     await it.last_values("standing wrong", standing)
     await it.last_values("status wrong", {"credit.status": {k.encode(): v for k, v in replay.effects.statuses}})
-    await it.state(replay)
+    landings = Landings()
+    await it.state(replay, landings)
+    await it.copies(cuts, landings)
     report = await audit.audit(
         stage.bootstrap,
         sources=stage.sources,
@@ -223,7 +196,7 @@ async def judge(it: Judge, subscribers: list[Subscriber], cuts: list[Cut]) -> Ve
     it.figures |= {"events": report.events, "items": report.items, "resent records": report.resent_messages}
     it.must("residual", report.residual, {k: v for k, v in report.differences.items() if v} or report.examples)
     it.truth_of(report, emitted)
-    await it.postgres(emitted)
+    await it.postgres()
     await _subscribers(it, subscribers)
     return Verdict(it.figures, it.wrong, it.examples)
 

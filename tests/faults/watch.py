@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
@@ -11,14 +13,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from tests.faults.in_flight import Cut, Offsets
 from tests.faults.stage import Stage
 
 PERIOD_S: Final = 0.15
 ANSWER_TIMEOUT_S: Final = 5.0
 CLOSE_TIMEOUT_S: Final = 2.0
 ROLES: Final = ("intake", "dossier", "sink")
-
-Offsets = dict[tuple[str, int], int]
+REMEMBERED: Final = 400  # looks: a minute at the least
 
 
 class Snapshot(NamedTuple):
@@ -36,12 +38,15 @@ class Snapshot(NamedTuple):
 
 
 class Watch:
-    """``now`` is the last snapshot; a broker that is away leaves it as it is."""
+    """``now`` is the last snapshot; a broker that is away leaves it as it is. Cuts that could not be looked at when they happened
+    get what they lack from the looks before and after."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.now = Snapshot({}, {})
         self.turns = 0
+        self._looks: deque[tuple[float, Offsets]] = deque(maxlen=REMEMBERED)  # where the changelog ended, and when
+        self._untold: list[Cut] = []
         self._admin: Any = None
         self._consumer: Any = None
 
@@ -59,12 +64,36 @@ class Watch:
         finally:
             await self.close()
 
+    def before(self, since_s: float = 0.0) -> Cut:
+        """A cut in the past: the state as it was at the last look that is so old; what is told, at the next look."""
+        at = time.monotonic() - since_s
+        looks = [ends for when, ends in self._looks if when <= at] or [ends for _, ends in self._looks][:1]
+        cut = Cut(dict(looks[-1]) if looks else dict.fromkeys(self._state(), 0))
+        self._untold.append(cut)
+        return cut
+
+    async def cut(self) -> Cut:
+        """A cut now."""
+        state = await self.ends([self.stage.changelog])
+        return Cut(state, await self.ends(self.stage.told))
+
+    def _state(self) -> list[tuple[str, int]]:
+        return [(self.stage.changelog, p) for p in range(self.stage.partitions)]
+
     async def _look(self) -> Snapshot:
         if self._admin is None:
             self._admin = AIOKafkaAdminClient(bootstrap_servers=self.stage.bootstrap)
             await self._admin.start()
             self._consumer = AIOKafkaConsumer(bootstrap_servers=self.stage.bootstrap, group_id=None)
             await self._consumer.start()
+        began, untold = time.monotonic(), [*self._untold]
+        state = await self._consumer.end_offsets([TopicPartition(*where) for where in self._state()])
+        self._looks.append((began, {(tp.topic, tp.partition): end for tp, end in state.items()}))
+        if untold:
+            ends = await self.ends(self.stage.told)
+            for cut in untold:
+                cut.told = ends
+            self._untold = self._untold[len(untold) :]
         intake = await self._committed("intake")
         records = [TopicPartition("credit.records", p) for p in range(self.stage.partitions)]
         ends = {tp.partition: end for tp, end in (await self._consumer.end_offsets(records)).items()}

@@ -38,7 +38,6 @@ async def killed(scene: Scene) -> None:
 
 async def stopped(scene: Scene) -> None:
     """SIGTERM: the broker says good-bye."""
-    servers.note(scene)
     broker = load(Paths(scene.stage.home)).brokers[0]
     assert broker.process is not None
     await asyncio.to_thread(processes.stop, broker.process, timeout_s=STOP_TIMEOUT_S)

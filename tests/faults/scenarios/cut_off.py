@@ -6,6 +6,7 @@ A broker with two listeners: the one advertises a proxy of ours, and only the vi
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -17,7 +18,7 @@ from streamer.local import processes
 from tests.faults.needs import Needs
 from tests.faults.proxy import Proxy, behind
 from tests.faults.scene import Scene
-from tests.faults.stage import Stage
+from tests.faults.stage import SESSION_S, Stage
 from tests.faults.verdict import Judge
 from tests.faults.waiting import until
 
@@ -28,7 +29,7 @@ WAYS: Final = (
     {"to_server": True, "to_client": False},
     {"to_server": False, "to_client": True},
 )
-TURNS: Final = 1  # of each way
+TRIES: Final = 3  # of each way
 TAKEN_OVER_TIMEOUT_S: Final = 60.0
 TRIGGER_TIMEOUT_S: Final = 60.0
 SETTLED_TIMEOUT_S: Final = 90.0
@@ -60,35 +61,50 @@ async def prepare(scene: Scene) -> None:
 
 async def run(scene: Scene) -> None:
     proxy = _proxies[scene.stage]
-    ways = [*WAYS] * TURNS
+    ways = [*WAYS]
     scene.rng.shuffle(ways)
     for way in ways:
-        await cut(scene, proxy, way)
-    scene.promise("cuts in the middle of a write", scene.counters["cuts"], len(ways))
+        for _ in range(TRIES):
+            if await cut(scene, proxy, way):
+                break
+    scene.promise("cuts in the middle of a write, and the worker lived on", scene.counters["cuts"], len(ways))
     scene.promise("ends by a write of somebody else", sum(code == Exit.FOREIGN for _, code in scene.unexpected))
     scene.promise("bytes through the proxy", min(proxy.forwarded), 1)
 
 
-async def cut(scene: Scene, proxy: Proxy, way: dict[str, bool]) -> None:
+async def cut(scene: Scene, proxy: Proxy, way: dict[str, bool]) -> bool:
+    """Whether it hit: the worker was at work when it was cut off, and lived until its session was over."""
     victim, other = scene.roles["dossier-0"], scene.roles["dossier-1"]
     await scene.ready(victim, other)
     await scene.newly("dossier", NEWLY)
+    lives, began_at = victim.process, time.monotonic()
+    assert lives is not None
     began = proxy.cut_at(_writes_standing, **way)
     await _fed(scene, began.is_set, "a write into a compacted topic", TRIGGER_TIMEOUT_S)
+    silent, cut_at = await scene.falls_silent(victim), time.monotonic()
     told = " and ".join(name.replace("_", " ") for name, on in way.items() if on)
-    await scene.cut(victim)
-    scene.misfortune("cuts")
-    scene.say(f"    dossier-0 is cut off, {told}")
-    lives = victim.process
-    await _fed(scene, lambda: scene.owns(other, scene.stage.partitions), "the other to own all", TAKEN_OVER_TIMEOUT_S)
-    await scene.cut(other)
+    scene.say(f"    dossier-0 is cut off, {told}, {cut_at - began_at:.1f} s after it was ready")
+    ended: list[float] = []
+
+    async def all_owned() -> bool:
+        if not ended and victim.process is not lives:
+            ended.append(time.monotonic())
+        return await scene.owns(other, scene.stage.partitions)
+
+    await _fed(scene, all_owned, "the other to own all", TAKEN_OVER_TIMEOUT_S)
+    hit = not ended or ended[0] - cut_at > SESSION_S
     await scene.newly("dossier", NEWLY)
-    await scene.cut(other)
     scene.counters["healed after it had ended"] += int(victim.process is not lives)
     proxy.heal()
     scene.say("    healed")
     await _fed(scene, lambda: victim.process is not lives, "the cut-off worker to end", SETTLED_TIMEOUT_S)
+    await scene.heard(silent)
     scene.counters[f"cut off: ended with {victim.exits[-1]}"] += 1
+    if hit:
+        scene.misfortune("cuts")
+    else:
+        scene.counters["cuts that the worker did not live to see"] += 1
+    return hit
 
 
 def _writes_standing(data: bytes) -> bool:

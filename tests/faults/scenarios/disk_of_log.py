@@ -41,7 +41,6 @@ async def run(scene: Scene) -> None:
     for _ in range(TURNS):
         await scene.newly("dossier", NEWLY)
         disk.fill()
-        servers.note(scene)
         scene.misfortune("disks full")
 
         def gone() -> bool:

@@ -69,7 +69,6 @@ async def majority(scene: Scene) -> None:
     await asyncio.sleep(MAJORITY_AWAY_S)
     scene.counters["seconds without a majority"] += int(time.monotonic() - began)
     await asyncio.gather(*[kafka.start(node, scene.stage.home) for node in lost])
-    servers.note(scene)
     await servers.going_on(scene)
 
 

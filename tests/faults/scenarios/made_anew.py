@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaProducer
 from streamer.engine.exits import Exit
 from streamer.kafka_io import bounds
 from tests.faults import servers
+from tests.faults.in_flight import Cut
 from tests.faults.needs import Needs
-from tests.faults.oracle import Cut
 from tests.faults.scene import Scene
 from tests.faults.tails import RECORDS, Tails
 from tests.faults.waiting import until
@@ -24,6 +24,10 @@ GONE_TIMEOUT_S: Final = 60.0
 REFUSED_TIMEOUT_S: Final = 60.0
 WORD: Final = "deleted and made anew"
 ADVICE: Final = "Start with a new application id and an empty state"
+
+#: Rows of the topic that is no more stay as they are: where in it they lay, and of several reports of one event the one that was
+#: first then.
+FREE: Final = {table: frozenset({"records_offset", "appended_at"}) for table in ("enterprise.record", "person.record")}
 
 
 async def run(scene: Scene) -> None:
@@ -110,7 +114,8 @@ async def follow(scene: Scene, prefix: str) -> None:
     stage.begin_anew(prefix)
     scene.tails = Tails(stage, scene.watch)
     await stage.topics(scene.traffic.truth.clock)
-    scene.cuts.append(Cut(dict.fromkeys(range(stage.partitions), 0), dict.fromkeys(range(stage.partitions), 1 << 62)))
+    nothing = {(stage.changelog, partition): 0 for partition in range(stage.partitions)}
+    scene.cuts.append(Cut(nothing, await scene.watch.ends(stage.told)))  # all of it may be told once more
     for role in scene.roles.values():
         role.start()
         role.held = False

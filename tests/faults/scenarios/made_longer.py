@@ -7,6 +7,7 @@ from tests.faults.scene import Scene
 
 NEEDS = made_anew.NEEDS
 judged = made_anew.judged
+FREE = made_anew.FREE
 
 
 async def run(scene: Scene) -> None:

@@ -17,7 +17,7 @@ from streamer.domain.records import Tick, decode_record
 from streamer.domain.replay import ExportedRecord
 from streamer.export import export
 from tests.faults.needs import Needs
-from tests.faults.oracle import Oracle
+from tests.faults.oracle import replayed
 from tests.faults.scenarios.clocks import DAY_S, shift_file
 from tests.faults.scene import Scene
 from tests.faults.stage import REPOSITORY, Stage
@@ -96,9 +96,7 @@ async def judge(scene: Scene, it: Judge) -> None:
 
     told = []
     for without in (False, True):
-        oracle = Oracle()
-        await oracle.run(chosen(without=without))
-        effects = oracle.replay.effects
+        effects = (await replayed(chosen(without=without))).effects
         told.append(sorted(body for _, _, body in [*effects.alerts, *effects.notices]))
     it.must("messages that wrong ticks changed", len({*told[0]} ^ {*told[1]}) + abs(len(told[0]) - len(told[1])))
     scene.promise("wrong ticks", scene.counters["wrong ticks"], 3 * scene.stage.partitions)

@@ -102,7 +102,7 @@ async def sleep_anywhere(scene: Scene, name: str) -> None:
 async def woken(scene: Scene, sleeper: Role, other: Role, where: str) -> int | None:
     """Sleeps until the other owns everything and has applied some; the exit code, or None when it goes on."""
     fell_asleep = time.monotonic()
-    await scene.cut(sleeper)  # what it had under way, the other does again
+    silent = await scene.falls_silent(sleeper)  # what it had under way, the other does again, and perhaps it, too
     everything = await partitions_of(scene, sleeper.name)
     await until(f"{other.label} to own all", lambda: scene.owns(other, everything), OWNED_TIMEOUT_S)
     await scene.newly(sleeper.name, MEANWHILE)
@@ -116,6 +116,7 @@ async def woken(scene: Scene, sleeper: Role, other: Role, where: str) -> int | N
     scene.misfortune("slept", int(slept > SESSION_S))
     scene.counters[f"{sleeper.name} {where}: ended with {code}"] += 1
     scene.say(f"    {sleeper.label} slept {slept:.1f} s {where} (session {SESSION_S} s), then ended with {code}")
+    await scene.heard(silent)
     await scene.cut(sleeper)
     if code is not None and code not in ENDS:
         scene.broken.append(f"{sleeper.label} ended with {code} after a sleep {where}")

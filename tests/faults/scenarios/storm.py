@@ -9,8 +9,9 @@ import time
 from typing import Final
 
 from tests.faults.needs import Needs
-from tests.faults.scene import KILL, Scene
+from tests.faults.scene import Scene
 from tests.faults.stage import Role
+from tests.faults.waiting import POLL_S
 
 LENGTH_S: Final = 180.0
 BETWEEN_S: Final = (2.0, 5.0)
@@ -28,9 +29,7 @@ async def run(scene: Scene) -> None:
     before, until = scene.watch.now.applied("dossier"), time.monotonic() + LENGTH_S
     scene.traffic.flow()
     while time.monotonic() < until:
-        await asyncio.sleep(scene.rng.uniform(*BETWEEN_S))
-        for role in guests:
-            await reap(scene, role)
+        await calm(scene, guests, scene.rng.uniform(*BETWEEN_S))
         host = scene.rng.random() < 0.15
         role = scene.rng.choice([*scene.roles.values()] if host else guests)
         await (leave if role.process is not None else come)(scene, role)
@@ -38,7 +37,7 @@ async def run(scene: Scene) -> None:
         role.signal(signal.SIGTERM)
     for role in guests:
         if role.process is not None:
-            await scene.death_of(role)
+            await went(scene, role, await scene.death_of(role))
     scene.counters["applied meanwhile"] = scene.watch.now.applied("dossier") - before
     scene.promise("workers that came", scene.counters["came"], COME_AND_GO_MIN)
     scene.promise("workers that went", scene.counters["went"], COME_AND_GO_MIN)
@@ -67,16 +66,25 @@ async def leave(scene: Scene, role: Role) -> None:
     """Killed, or told to end; a static one is started again at once."""
     scene.misfortune("went")
     if role.held and scene.rng.random() >= KILLED:
-        await scene.cut(role)  # while it is being told, others may go on
         role.signal(signal.SIGTERM)
     else:
         await scene.kill(role, start=None if role.held else "")
 
 
-async def reap(scene: Scene, role: Role) -> None:
-    """What a guest that went, or ended by itself, ended with."""
-    code = role.ended()
-    if code not in {None, 0, KILL, -signal.SIGTERM}:
-        scene.ended_by_itself(role, code)
-    if code is not None:
+async def calm(scene: Scene, guests: list[Role], seconds: float) -> None:
+    """Time between two comings and goings; guests that end meanwhile are seen at once, before others own what was theirs."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for role in guests:
+            code = role.ended()
+            if code is not None:
+                await went(scene, role, code)
+        await asyncio.sleep(POLL_S)
+
+
+async def went(scene: Scene, role: Role, code: int) -> None:
+    """What a guest that was told to go, or ended by itself, ended with."""
+    if code in {0, -signal.SIGTERM}:
         await scene.cut(role)
+    else:
+        await scene.ended_by_itself(role, code)
