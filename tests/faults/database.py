@@ -9,10 +9,12 @@ from typing import Any, Final
 import asyncpg
 
 from sinks.writer import APPLICATION
+from streamer import kafka_io
 from streamer.engine.exits import Exit
 from streamer.local import postgres
 from tests.faults.proxy import Proxy
 from tests.faults.scene import GivenUpError, Scene
+from tests.faults.tables import TABLES, Expected, readers
 from tests.faults.waiting import until
 
 #: Tables in the order in which a transaction of the sink comes to them (``sinks.rows``), with rows in nearly every batch.
@@ -105,6 +107,29 @@ def never_ended(scene: Scene) -> None:
     ended = [code for role, code in scene.unexpected if role.startswith("sink") and code != Exit.PAUSE]
     if ended:
         scene.broken.append(f"the sink ended with {ended} by itself instead of waiting")
+
+
+async def against_offsets(scene: Scene, connection: Any) -> tuple[int, int]:
+    """Rows that the sink's committed offsets claim and PostgreSQL lacks; rows that wait in Kafka."""
+    stage = scene.stage
+    done = await kafka_io.committed(stage.bootstrap, stage.group("sink"))
+    claimed, all_there_is = Expected(), Expected()
+    takers = [readers(it, stage.domains, stage.sources) for it in (claimed, all_there_is)]
+    async for message in kafka_io.read_all(stage.bootstrap, [*takers[0]], committed_only=False):
+        for take in takers[message.offset >= done.get((message.topic, message.partition), 0) :]:
+            take[message.topic](message)
+    lacking = waiting = 0
+    for table, rows in claimed.rows.items():
+        fetched = await connection.fetch(f"SELECT {', '.join(table.key)} FROM {table.name}")
+        there = {tuple(row) for row in fetched}
+        lacking += len(rows.keys() - there)
+        waiting += len(all_there_is.rows[table].keys() - there)
+    return lacking, waiting
+
+
+async def rows(connection: Any) -> dict[str, int]:
+    """How many each table has."""
+    return {table.name: await connection.fetchval(f"SELECT count(*) FROM {table.name}") for table in TABLES}
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -12,7 +13,26 @@ EVENTS: Final = 20_000
 PER_SECOND: Final = 400
 SUBSCRIBERS: Final = 2
 #: Where two runs share two cores a process may be left standing for half its session, and ends itself.
-BUSY: Final[Mapping[int, int]] = {Exit.PAUSE: 3}
+BUSY: Final[dict[int, int]] = {Exit.PAUSE: 3}
+#: A run that takes longer has failed; and what each event beyond the catalogue's own adds to that.
+RUN_TIMEOUT_S: Final = 900.0
+EVENT_TIMEOUT_S: Final = 0.02
+USUAL_EVENTS: Final = 25_000
+
+
+def least_events() -> int:
+    """Of each run, as the environment asks for (EVENTS)."""
+    return int(os.environ.get("EVENTS") or 0)
+
+
+def more_events() -> int:
+    """Beyond the catalogue's own."""
+    return max(0, least_events() - USUAL_EVENTS)
+
+
+def limit_s(events: int) -> float:
+    """How long a run of so many events may take."""
+    return RUN_TIMEOUT_S + EVENT_TIMEOUT_S * max(0, events - USUAL_EVENTS)
 
 
 class Needs(NamedTuple):

@@ -24,7 +24,7 @@ async def main(scenario: str, seed: str, worlds: str, *control: str) -> dict[str
     sabotage = ("-m", "tests.faults.sabotage", *control) if control else ()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers die here on purpose
     work = asyncio.ensure_future(
-        Run(case, int(seed), progress, Path(worlds), sabotage).run(keep=os.environ.get("KEEP") == "1")
+        Run(case, int(seed), progress, Path(worlds), sabotage).run(keep=os.environ.get("KEEP", ""))
     )
     for number in (signal.SIGTERM, signal.SIGINT):  # with everything of it cleaned up
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)

@@ -13,9 +13,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from tests.faults.catalog import Case
+from tests.faults.needs import least_events, limit_s
 from tests.faults.report import failed, progress
 
-CHILD_TIMEOUT_S: Final = 1_200.0  # beyond a run's own limit, with the end of its servers
+BEYOND_S: Final = 300.0  # a run's own limit: until its servers have ended, too
+EVENTS_PER_S: Final = 400  # of those that EVENTS adds, two runs at once on two cores; for estimates
 END_TIMEOUT_S: Final = 60.0  # for a child that is told to end to clean up
 
 
@@ -30,16 +33,24 @@ class Task(NamedTuple):
     control: str = ""
 
 
+def tasks(cases: Iterable[Case], seed: int) -> list[Task]:
+    """The longest first, so that the last to end are short."""
+    more = least_events() // EVENTS_PER_S
+    cases = sorted(cases, key=lambda case: -case.seconds)
+    return [Task(case.name, case.fault, case.says, seed, case.seconds + more) for case in cases]
+
+
 async def run(
     tasks: Iterable[Task],
     jobs: int,
+    told: Callable[[dict[str, Any]], None],
     *,
     ends_at: float | None = None,
-    good: Callable[[dict[str, Any]], bool] | None = None,
     first: bool = True,
+    keep: str | Callable[[], str] = "",
 ) -> list[dict[str, Any]]:
-    """The reports' lines, in the order of the tasks. ``ends_at``: nothing is begun that would pass this moment, but for the
-    ``first``; ``good``: after a run that is not, nothing is begun."""
+    """The reports' lines, in the order of the tasks; ``told`` gets each when its run has ended. ``ends_at``: nothing is begun that
+    would pass this moment, but for the ``first``; ``keep``: which folders stay, asked before each run (``runs.Run``)."""
     waiting = list(enumerate(tasks))
     found: dict[int, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory(prefix="faults-worlds-") as folder:
@@ -50,9 +61,9 @@ async def run(
                 if ends_at is not None and (found or not first) and time.monotonic() + task.seconds > ends_at:
                     progress(f"left out for time: {task.scenario}, seed {task.seed}")
                     continue
-                found[number] = await _child(task, Path(folder), number)
-                if good is not None and not good(found[number]):
-                    waiting.clear()
+                row = await _child(task, Path(folder), number, keep if isinstance(keep, str) else keep())
+                found[number] = row
+                told(row)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(jobs):
@@ -60,7 +71,7 @@ async def run(
     return [found[number] for number in sorted(found)]
 
 
-async def _child(task: Task, folder: Path, number: int) -> dict[str, Any]:
+async def _child(task: Task, folder: Path, number: int, keep: str) -> dict[str, Any]:
     """One run to its end, its lines with its name before them."""
     report = folder / f"report-{number}.json"
     arguments = [task.scenario, str(task.seed), str(folder), str(report), *([task.control] if task.control else [])]
@@ -69,18 +80,18 @@ async def _child(task: Task, folder: Path, number: int) -> dict[str, Any]:
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.faults.one", *arguments,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, process_group=0,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "KEEP": keep},
     )  # fmt: skip
-    problem = ""
+    problem, timeout_s = "", limit_s(least_events()) + BEYOND_S
     try:
-        async with asyncio.timeout(CHILD_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             assert child.stdout is not None
             async for text in child.stdout:
                 sys.stdout.write(f"{name:>14} {text.decode()}")
                 sys.stdout.flush()
             await child.wait()
     except TimeoutError:
-        problem = f"the run did not end in {CHILD_TIMEOUT_S:.0f} s"
+        problem = f"the run did not end in {timeout_s:.0f} s"
     finally:
         await _end(child)
     if report.exists():

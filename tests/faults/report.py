@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from tests.faults.runs import Result
 
+#: What a run did that is a kill -9, by the begin of its name.
+KILLS: Final = ("kills of dossier", "kills of intake", "kills of sink", "brokers killed", "PostgreSQL killed")
 _BEGUN: Final = time.monotonic()
 KINDS: Final = ("lost", "doubled", "wrong", "residual")
 COLUMNS: Final = (
@@ -48,6 +50,7 @@ def line(result: Result) -> dict[str, Any]:
         "examples": verdict.examples if verdict else {},
         "plan not kept": result.broken,
         "problem": result.problem,
+        "kept": result.kept,
     }
 
 
@@ -84,6 +87,18 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def totals(rows: Sequence[dict[str, Any]]) -> str:
+    """All runs in a line."""
+    events, cuts = (sum(row[name] for row in rows) for name in ("events", "kills, cuts"))
+    kills = sum(count for row in rows for what, count in row.get("did", {}).items() if what.startswith(KILLS))
+    least = min((row["events"] for row in rows), default=0)
+    bad = sum(not passed(row) for row in rows)
+    return (
+        f"{len(rows)} runs, {bad} failed, {events:,} events (at least {least:,} each), {cuts:,} kills and cuts, {kills:,} of "
+        "them kill -9"
+    )
+
+
 def _wrong(row: dict[str, Any]) -> list[str]:
     name = f"{row['fault']} {row['scenario']}, seed {row['seed']}"
     lines = [f"{name}: {row['problem']}"] if row["problem"] else []
@@ -109,7 +124,9 @@ def details(row: dict[str, Any]) -> str:
 
 
 def write(path: Path, rows: Sequence[dict[str, Any]], controls: Sequence[dict[str, Any]]) -> None:
-    """Everything of every run, for programs."""
+    """Everything of every run, for programs; again after each."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"runs": list(rows), "controls": list(controls)}, indent=1, ensure_ascii=False)
-    path.write_text(text + "\n")
+    draft = path.with_name(f"{path.name}.draft")
+    draft.write_text(text + "\n")
+    draft.replace(path)  # whole, or the one before

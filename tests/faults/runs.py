@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import shutil
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -20,7 +20,7 @@ from streamer.audit import read_books
 from streamer.domain.dates import BEIJING
 from tests.faults import worlds
 from tests.faults.catalog import Case
-from tests.faults.needs import Needs
+from tests.faults.needs import Needs, least_events, limit_s
 from tests.faults.scene import GivenUpError, Scene
 from tests.faults.stage import Stage
 from tests.faults.subscriber import Subscriber
@@ -29,7 +29,6 @@ from tests.faults.verdict import Judge, Verdict, judge
 from tests.faults.waiting import LateError, until
 from tests.faults.watch import Watch
 
-RUN_TIMEOUT_S: Final = 900.0
 CANCEL_TIMEOUT_S: Final = 10.0
 CANCEL_TRIES: Final = 3
 DRAIN_TIMEOUT_S: Final = 180.0
@@ -48,6 +47,7 @@ class Result(NamedTuple):
     verdict: Verdict | None
     broken: list[str]
     problem: str
+    kept: str = ""
 
     @property
     def ok(self) -> bool:
@@ -62,8 +62,7 @@ class Run:
     ) -> None:
         self.case, self.seed, self.say, self.cache, self.sabotage = case, seed, say, cache, sabotage
         self.needs: Needs = case.module.NEEDS
-        least = int(os.environ.get("EVENTS") or 0)
-        self.needs = self.needs._replace(events=max(self.needs.events, least))
+        self.needs = self.needs._replace(events=max(self.needs.events, least_events()))
         self.home = Path(tempfile.mkdtemp(prefix=f"faults-{case.fault}-{seed}-"))
         self.stage = Stage(
             self.home / "home",
@@ -74,23 +73,33 @@ class Run:
         self.stage.kafka_properties |= self.needs.kafka_properties
         self.scene: Scene | None = None
 
-    async def run(self, *, keep: bool = False) -> Result:
-        begun = time.monotonic()
+    async def run(self, *, keep: str = "") -> Result:
+        """``keep``: "1" leaves its folder, "failed" only that of a run that failed."""
+        begun, limit = time.monotonic(), limit_s(self.needs.events)
         verdict, problem = None, ""
         async with AsyncExitStack() as around:
             try:
-                async with asyncio.timeout(RUN_TIMEOUT_S):
+                async with asyncio.timeout(limit):
                     if hasattr(self.case.module, "around"):
                         await around.enter_async_context(self.case.module.around(self.stage))
                     verdict = await self._run()
             except (LateError, GivenUpError, TimeoutError) as error:
-                problem = str(error) or f"the run took more than {RUN_TIMEOUT_S:.0f} s"
+                problem = str(error) or f"the run took more than {limit:.0f} s"
+            except Exception as error:  # noqa: BLE001 - a fault of the suite fails its run, and no other
+                problem = "".join(traceback.format_exception(error))
             finally:
-                await self.stage.down(keep=keep)
-        if keep:
+                result = self._result(begun, verdict, problem)
+                told_to_end = not problem and verdict is None
+                kept = keep == "1" or (keep == "failed" and not result.ok and not told_to_end)
+                await self.stage.down(keep=kept)
+                if not kept:
+                    shutil.rmtree(self.home, ignore_errors=True)
+        if kept:
             self.say(f"  kept: {self.home}")
-        else:
-            shutil.rmtree(self.home, ignore_errors=True)
+            result = result._replace(kept=str(self.home))
+        return result
+
+    def _result(self, begun: float, verdict: Verdict | None, problem: str) -> Result:
         scene = self.scene
         return Result(
             self.case,

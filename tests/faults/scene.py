@@ -28,7 +28,7 @@ from tests.faults.watch import Watch
 APPLIED_TIMEOUT_S: Final = 120.0  # for granted traffic to be applied
 DEATH_TIMEOUT_S: Final = 90.0  # from an armed start to the failpoint
 READY_TIMEOUT_S: Final = 150.0
-SUBSCRIBE_TIMEOUT_S: Final = 900.0  # the run's own limit comes first
+SUBSCRIBE_TIMEOUT_S: Final = 7_200.0  # the run's own limit comes first
 TAIL_TIMEOUT_S: Final = 30.0  # to read what a dead role had written
 LOOK_BACK_S: Final = (
     10.0  # an end that nobody asked for: others may have owned its partitions before, for a session and more

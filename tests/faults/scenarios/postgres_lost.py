@@ -17,7 +17,7 @@ from tests.faults.waiting import until
 
 NEEDS: Final = Needs(events=16_000, per_second=300, backlog=3_000)
 AWAY_S: Final = 120.0  # the length of the outage itself, not a wait
-READ_ONLY_S: Final = 5.0  # likewise
+READ_ONLY_S: Final = 5.0  # likewise; some intervals of offset commits
 NEWLY: Final = 700
 EVENTS_WHILE_AWAY: Final = 3_000
 LOST_TIMEOUT_S: Final = 60.0
@@ -45,7 +45,8 @@ async def run(scene: Scene) -> None:
     scene.promise("seconds without PostgreSQL", scene.counters["seconds away"], AWAY_S)
     scene.promise("alerts written while PostgreSQL was away", scene.counters["alerts meanwhile"])
     scene.promise("sink ready and waiting while PostgreSQL was away", scene.counters["ready while away"])
-    scene.promise("transactions refused as read-only", scene.counters["read-only"])
+    scene.promise("rows that waited while PostgreSQL was read-only", scene.counters["rows that waited while read-only"])
+    scene.promise("the same sink went on after read-only", scene.counters["went on after read-only"])
     scene.promise("sessions ended in the middle of a transaction", scene.counters["sessions ended"], 2)
     scene.promise("commits made whose answer was lost", scene.counters["answers lost"], 2)
     database.never_ended(scene)
@@ -76,19 +77,28 @@ async def away(scene: Scene) -> None:
 
 
 async def read_only(scene: Scene) -> None:
-    """As a standby that has not been promoted yet."""
+    """As a standby that has not been promoted yet: no row comes, no offset says that one did, and it goes on by itself."""
+    lives = scene.roles["sink-0"].process
     async with database.session(scene) as connection:
         await connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
         await connection.execute("SELECT pg_reload_conf()")
         scene.misfortune("PostgreSQL read-only")
-        done = scene.watch.now.applied("sink")
         await scene.newly("dossier", NEWLY // 4)
         await database.waits(scene)
-        scene.counters["read-only"] += int(scene.watch.now.applied("sink") - done < NEEDS.backlog)
+        before = await database.rows(connection)
+        await scene.newly("dossier", NEWLY // 4)
         await asyncio.sleep(READ_ONLY_S)
+        await database.waits(scene)
+        lacking, waiting = await database.against_offsets(scene, connection)
+        scene.counters["rows that waited while read-only"] += waiting
+        if lacking:
+            scene.broken.append(f"the sink's offsets claim {lacking} rows that a read-only PostgreSQL does not have")
+        if await database.rows(connection) != before:
+            scene.broken.append("rows were written into a read-only PostgreSQL")
         await connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
         await connection.execute("SELECT pg_reload_conf()")
     await database.going_on(scene)
+    scene.counters["went on after read-only"] += int(scene.roles["sink-0"].process is lives)
 
 
 async def terminated(scene: Scene) -> None:

@@ -10,14 +10,18 @@ import contextlib
 from typing import Final
 
 from streamer.engine.exits import Exit
-from tests.faults.needs import Needs
+from tests.faults.needs import BUSY, Needs
 from tests.faults.scene import Scene
 from tests.faults.slow import BLOCKED, WAITED
 from tests.faults.waiting import LateError, until
 
 ROLES: Final = ("intake", "dossier", "sink")
 NEEDS: Final = Needs(
-    events=20_000, per_second=150, backlog=4_000, commands=dict.fromkeys(ROLES, ("-m", "tests.faults.slow"))
+    events=20_000,
+    per_second=150,
+    backlog=4_000,
+    commands=dict.fromkeys(ROLES, ("-m", "tests.faults.slow")),
+    ends={Exit.PAUSE: 60},  # one for each slice that blocks, said below
 )
 LENGTH_S: Final = 120.0
 LEAST: Final = 2  # of each kind and role
@@ -33,6 +37,9 @@ async def run(scene: Scene) -> None:
         scene.promise(what, found, LEAST)
     ended = sum(code == Exit.PAUSE for _, code in scene.unexpected)
     scene.promise("ends of a blocked process", ended, LEAST)
+    blocked = sum(found for what, found in seen(scene).items() if what.endswith(BLOCKED))
+    if ended > blocked + BUSY[Exit.PAUSE]:
+        scene.broken.append(f"{ended} processes ended as paused, of {blocked} whose loop stood still")
 
 
 def seen(scene: Scene) -> dict[str, int]:
