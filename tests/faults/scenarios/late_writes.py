@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.faults.needs import Needs
-from tests.faults.scenarios.paused import WENT_ON, sleep_at
+from streamer.engine.exits import Exit
+from tests.faults.needs import BUSY, Needs
+from tests.faults.scenarios.paused import FOREIGN_MAX, WENT_ON, sleep_at
 from tests.faults.scene import Scene
 from tests.faults.verdict import Judge
 
-NEEDS: Final = Needs(events=9_000, per_second=400, backlog=1_200, subscribers=0)
+NEEDS: Final = Needs(
+    events=9_000, per_second=400, backlog=1_200, subscribers=0, ends=BUSY | {Exit.FOREIGN: FOREIGN_MAX}
+)
 REAL: Final = ("-m", "streamer.app")
 POINTS: Final = ("before_outputs", "before_changelog", "before_changelog")
 

@@ -8,6 +8,7 @@ import signal
 import time
 from typing import Final
 
+from streamer.engine.exits import Exit
 from tests.faults.needs import Needs
 from tests.faults.scene import Scene
 from tests.faults.stage import Role
@@ -15,7 +16,9 @@ from tests.faults.waiting import POLL_S
 
 LENGTH_S: Final = 180.0
 BETWEEN_S: Final = (2.0, 5.0)
-NEEDS: Final = Needs(events=22_000, per_second=100, backlog=4_000)
+#: Five guests and three hosts on two cores; who is left standing for a session finds others in its place.
+ENDS: Final = {Exit.PAUSE: 12, Exit.FOREIGN: 3, Exit.REVOKE: 3, Exit.RECOVERY: 3}
+NEEDS: Final = Needs(events=22_000, per_second=100, backlog=4_000, ends=ENDS)
 GUESTS: Final = ("dossier", "dossier", "dossier", "intake", "sink")  # dynamic members, beside the three static ones
 FROM_NOTHING: Final = 0.5  # of the dossiers that come
 KILLED: Final = 0.4  # of the leaves; the others are told to end
