@@ -28,6 +28,8 @@ CONTROLS: Final = (
     Control("", "the real build, kills inside the commit", "inside_commit"),
     Control("outputs-last", "outputs after the changelog", "inside_commit", ("alerts missing",)),
     Control("torn-batch", "batch torn between head and fact", "inside_commit", ("state rows wrong",)),
+    Control("told-again", "what is durable told once more", "inside_commit", ("copies of what was not in flight",)),
+    Control("row-left-out", "a row missing in the local store", "inside_commit", ("local stores: rows wrong",)),
     Control("", "the real build, sleepers that wake in a commit", "late_writes"),
     Control("no-origin", "a record counts wherever it lies", "late_writes", ("state rows wrong", IMPOSSIBLE)),
     Control("no-pause-check", "a woken sleeper goes on", "late_writes", ("woken workers that went on",)),

@@ -61,6 +61,26 @@ class TornBatch(CommitSteps):
                 failpoints.hit("in_changelog")
 
 
+class ToldAgain(CommitSteps):
+    """What is durable is told once more: copies that no death explains."""
+
+    async def run(self, lane: Lane, unit: Unit, previous: Unit | None) -> None:
+        await super().run(lane, unit, previous)
+        if unit.later.messages:
+            await self._send(lane.owned, unit.later)
+
+
+class RowLeftOut(CommitSteps):
+    """The changelog has a row that the local store lacks: after a restart an entity's sums are others."""
+
+    def local(self, owned: OwnedPartition, unit: Unit) -> None:
+        super().local(owned, unit)
+        assert unit.changes is not None
+        heads = [key for key, payload in unit.changes.payloads.items() if key[:1] == HEAD and payload is not None]
+        if heads:
+            owned.stored.write({heads[0]: None}, owned.position)
+
+
 def _steps(steps: type[CommitSteps]) -> Callable[[], None]:
     def broken() -> None:
         EngineApp.commit_steps = steps
@@ -83,6 +103,8 @@ def no_pause_check() -> None:
 CONTROLS: Final[dict[str, Callable[[], None]]] = {
     "outputs-last": _steps(OutputsLast),
     "torn-batch": _steps(TornBatch),
+    "told-again": _steps(ToldAgain),
+    "row-left-out": _steps(RowLeftOut),
     "no-origin": no_origin,
     "no-pause-check": no_pause_check,
 }
