@@ -23,7 +23,7 @@ from tests.faults.verdict import Judge
 from tests.faults.waiting import until
 
 #: The one that was cut off, by whatever it sees first; and the owner, at a late write.
-ENDS: Final = {Exit.FOREIGN: 6, Exit.PAUSE: 3, Exit.STALL: 4, Exit.REVOKE: 4, Exit.RECOVERY: 3}
+ENDS: Final = {Exit.FOREIGN: 8, Exit.PAUSE: 3, Exit.STALL: 4, Exit.REVOKE: 4, Exit.RECOVERY: 3}
 NEEDS: Final = Needs(events=12_000, per_second=500, backlog=1_500, ends=ENDS)
 NEWLY: Final = 800
 WAYS: Final = (
