@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from tests.faults import controls, pool, soak
 from tests.faults.catalog import chosen, of_the_day
+from tests.faults.needs import least_events
 from tests.faults.report import passed, progress, summary, table, totals, write
 
 SEED_LIMIT: Final = 2**31
@@ -80,7 +81,8 @@ async def main() -> int:
     write(report, rows, shown)
     for row in rows:
         if not passed(row):
-            sys.stdout.write(f"FAILED: repeat with `make faults FAULT={row['scenario']} SEED={row['seed']}`\n")
+            size = f" EVENTS={least_events()}" if least_events() else ""
+            sys.stdout.write(f"FAILED: repeat with `make faults FAULT={row['scenario']} SEED={row['seed']}{size}`\n")
     sys.stdout.write(f"{'passed' if good else 'failed'} in {time.monotonic() - begun:.0f} s\n")
     return 0 if good else 1
 

@@ -13,11 +13,13 @@ from msgspec import msgpack
 
 from streamer.domain.state import AlertRow
 from streamer.engine.partition_row import origin
-from streamer.engine.store import Store
+from streamer.engine.restore import Restore
+from streamer.engine.store import NO_ID, Store
 from streamer.kafka_io import Message
 from tests.faults import tables
 from tests.faults.changelog import TABLE, Fold, stored
 from tests.faults.in_flight import Cut, Landings, Told, beyond, in_flight
+from tests.faults.scenarios import local_store
 from tests.faults.tables import Expected, readers
 from tests.faults.verdict import Judge
 
@@ -129,6 +131,17 @@ async def test_a_local_store_holds_what_the_changelog_adds_up_to_at_its_position
 
 def test_a_worker_without_a_state_folder_has_no_store(tmp_path: Path) -> None:
     assert stored(tmp_path / "nothing", 4) == []
+
+
+def test_a_store_that_is_ahead_is_built_anew_with_the_words_that_its_scenario_counts(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(folder(tmp_path / "state", {b"h1": b"of nobody"}, local_store.BEYOND))
+    kept = store.partition(store.table_id(TABLE), 0)
+    assert Restore("changelog-0", kept, NO_ID, 1_000, lambda: 0).begin(0, 4) == 0
+    assert caplog.text.count(local_store.REBUILT) == 1
+    assert list(kept.after(b"")) == []
+    store.close()
 
 
 # ---------------------------------------------------------------------- tables

@@ -25,7 +25,7 @@ POINTS_EACH: Final = 6
 PASSAGES: Final = 8
 BEYOND: Final = 1_000_000  # records
 TABLE: Final = "dossier"
-REBUILT: Final = ": rebuilt"  # what a process logs of a position outside its changelog
+REBUILT: Final = "]; built anew from the changelog"  # what a process logs of a position outside its changelog
 
 
 async def run(scene: Scene) -> None:

@@ -10,18 +10,19 @@ import contextlib
 from typing import Final
 
 from streamer.engine.exits import Exit
-from tests.faults.needs import BUSY, Needs
+from tests.faults.needs import BUSY, Needs, more_events
 from tests.faults.scene import Scene
 from tests.faults.slow import BLOCKED, WAITED
 from tests.faults.waiting import LateError, until
 
 ROLES: Final = ("intake", "dossier", "sink")
+EVENTS_AN_END: Final = 1_000  # at the least, where there are many
 NEEDS: Final = Needs(
     events=20_000,
     per_second=150,
     backlog=4_000,
     commands=dict.fromkeys(ROLES, ("-m", "tests.faults.slow")),
-    ends={Exit.PAUSE: 60},  # one for each slice that blocks, said below
+    ends={Exit.PAUSE: 60 + more_events() // EVENTS_AN_END},  # one for each slice that blocks, said below
 )
 LENGTH_S: Final = 120.0
 LEAST: Final = 2  # of each kind and role
