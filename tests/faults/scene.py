@@ -30,9 +30,7 @@ DEATH_TIMEOUT_S: Final = 90.0  # from an armed start to the failpoint
 READY_TIMEOUT_S: Final = 150.0
 SUBSCRIBE_TIMEOUT_S: Final = 7_200.0  # the run's own limit comes first
 TAIL_TIMEOUT_S: Final = 30.0  # to read what a dead role had written
-LOOK_BACK_S: Final = (
-    10.0  # an end that nobody asked for: others may have owned its partitions before, for a session and more
-)
+LOOK_BACK_S: Final = 10.0  # an end beside others: they may have owned its partitions before, for a session and more
 STARVED: Final = 200  # events that are granted when an armed role waits for work
 KILL: Final = -int(signal.SIGKILL)
 
@@ -111,11 +109,10 @@ class Scene:
         self.say(f"  {role.label} ended with {code} by itself")
         most, found = self.ends.get(code, 0), sum(other == code for _, other in self.unexpected)
         if found > most:
-            often = (
-                f"for the {found}th time, {most} at most are expected" if most else "which nothing here should cause"
-            )
+            often = f"{found} times, {most} at most are expected" if most else "which nothing here should cause"
             raise GivenUpError(f"{role.label} ended with {code}, {often}; its log ends:\n{role.tail()}")
-        await self.cut(role, LOOK_BACK_S)
+        others = any(other is not role and other.name == role.name and other.process for other in self.stage.roles)
+        await self.cut(role, LOOK_BACK_S if others else 0.0)
 
     async def _revive(self, role: Role) -> None:
         code = role.ended()
