@@ -130,7 +130,6 @@ async def answer_lost(scene: Scene, proxy: Proxy) -> None:
             return any(row["state"] == "idle" and row["query"].startswith("COMMIT") for row in rows)
 
         await until("the commit to be made", committed, LOST_TIMEOUT_S, database.POLL_S)
-        scene.counters["answers lost"] += 1
         scene.misfortune("answers lost")
         proxy.drop()
         proxy.heal()
