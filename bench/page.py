@@ -40,13 +40,24 @@ def results(runs: Sequence[Run], head: Mapping[str, Any]) -> dict[str, Any]:
 def goals(runs: Sequence[Run]) -> list[str]:
     """What was wanted and what was reached."""
     found = reached(runs)
-    lines = ["| | goal | reached | | counted as |", "|---|---:|---:|---|---|"]
+    lines = ["| | goal | reached | |", "|---|---:|---:|---|"]
     for goal in GOALS:
         one = found[goal.name]
         sign = "≥" if goal.at_least else "≤"
-        shown = NOTHING if one.value is None else f"{one.value:,.2f}"
-        lines.append(f"| {goal.what} | {sign} {goal.bound:g} | {shown} | {_verdict(goal, one)} | {goal.definition} |")
+        lines.append(f"| {goal.what} | {sign} {goal.bound:g} | {_shown(one.value)} | {_verdict(goal, one)} |")
     return lines
+
+
+def counted() -> list[str]:
+    """What each goal's figure is made of."""
+    return ["| | counted as |", "|---|---|", *(f"| {goal.what} | {goal.definition} |" for goal in GOALS)]
+
+
+def _shown(value: float | None) -> str:
+    """Three digits, or all before the point."""
+    if value is None:
+        return NOTHING
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def _verdict(goal: Goal, one: Reached) -> str:
@@ -74,28 +85,37 @@ def spread(runs: Sequence[Run]) -> str:
 
 
 def kernel(runs: Sequence[Run]) -> list[str]:
-    """All peers at all sizes, fastest first; then those without figures and why."""
-    each = sorted({*sizes(runs, "kernel", "ours"), *sizes(runs, "kernel", "floor")}, reverse=True)
+    """All peers at all sizes, fastest first; then those without figures and why. What Faust managed stands below."""
+    slow = sizes(runs, "kernel", "faust")
+    each = sorted({*sizes(runs, "kernel", "ours"), *sizes(runs, "kernel", "floor")} - set(slow), reverse=True)
     if not each:
         return ["Not measured."]
-    largest = each[0]
-    rows = []
+    rows, failed = list[tuple[float, str]](), list[str]()
     for peer in PEERS:
         cells = [cell for size in each for cell in _rate_and_ratio(runs, peer.name, size)]
-        found = of(runs, "kernel", peer.name, largest) or of(runs, "kernel", peer.name)
-        if not found:
-            reasons = [run.failed for run in runs if (run.part, run.name) == ("kernel", peer.name) and run.failed]
-            if reasons:
-                rows.append((-1.0, f"| {peer.title} | {_cell(reasons[-1])} |{' |' * (2 * len(each) + 2)}"))
-            continue
-        warm, peak = typical(found, warm_cpu_us), max(run.peak_mb for run in found)
-        rows.append((
-            typical(of(runs, "kernel", peer.name, largest), rate) or 0.0,
-            f"| {peer.title} | {' | '.join(cells)} | {typical(found, cpu_us):.1f} | {warm:.1f} | {peak:,.0f} |",
-        ))  # fmt: skip
+        found = next((found for size in each if (found := of(runs, "kernel", peer.name, size))), [])
+        if found:
+            cells += [f"{typical(found, value):.1f}" for value in (cpu_us, warm_cpu_us)]
+            row = f"| {peer.title} | {' | '.join(cells)} | {max(run.peak_mb for run in found):,.0f} |"
+            rows.append((typical(of(runs, "kernel", peer.name, each[0]), rate) or 0.0, row))
+        elif reasons := [run.failed for run in runs if (run.part, run.name) == ("kernel", peer.name) and run.failed]:
+            failed.append(f"| {peer.title} | {_cell(reasons[-1])} |{' |' * (2 * len(each) + 2)}")
     columns = "".join(f" {size:,} events: events/s | ÷ floor |" for size in each)
-    head = [f"| |{columns} CPU µs an event | … of the second half | peak MB |", f"|---|{'---:|' * (2 * len(each) + 3)}"]
-    return [*head, *(row for _, row in sorted(rows, key=lambda row: -row[0]))]
+    head = [f"| |{columns} CPU µs an event | second half | peak MB |", f"|---|{'---:|' * (2 * len(each) + 3)}"]
+    return [*head, *(row for _, row in sorted(rows, key=lambda row: -row[0])), *failed, *_faust(runs, slow)]
+
+
+def _faust(runs: Sequence[Run], slow: Sequence[int]) -> list[str]:
+    """The sizes that it was given, with the others beside it."""
+    lines = list[str]()
+    for size in slow:
+        rates = [
+            f"{BY_NAME[name].title.replace('*', '').partition(':')[0]} {typical(found, rate):,.0f}"
+            for name in ("faust", "floor", "ours")
+            if (found := of(runs, "kernel", name, size))
+        ]
+        lines += ["", f"On {size:,} events, events/s: {', '.join(rates)}."]
+    return lines
 
 
 def _rate_and_ratio(runs: Sequence[Run], name: str, size: int) -> tuple[str, str]:
@@ -307,5 +327,9 @@ def page(runs: Sequence[Run], head: Mapping[str, Any], notes: str, method: str) 
         method.strip(),
         "",
         took(runs),
+        "",
+        "## How the goals are counted",
+        "",
+        *counted(),
     ]
     return "\n".join(parts).rstrip() + "\n"
