@@ -9,7 +9,7 @@ entity of a state has an event.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,7 +78,7 @@ class State:
         self._bench, self.worker, self._size = bench, worker, size
         self._sent = 0
 
-    async def life(self, part: str, number: int, about: Iterable[int]) -> None:
+    async def life(self, part: str, number: int, about: Sequence[int]) -> None:
         """A start, one event about each of these entities, in order, and the end."""
         bench, worker = self._bench, self.worker
         events = await self._publish(about, SEED * number)
@@ -90,10 +90,10 @@ class State:
         except WorkerFailedError as error:
             bench.keep(run.without(str(error)))
             return
-        found.extra.update(await self._told(written))
+        found.extra.update(await self._told(written), touched=len(set(about)))
         bench.keep(found._replace(events=events))
 
-    async def _publish(self, about: Iterable[int], seed_number: int) -> int:
+    async def _publish(self, about: Sequence[int], seed_number: int) -> int:
         rnd, before = random.Random(seed_number), self._sent
         async with self._bench.cluster.filling(self.worker.topic) as fill:
             for number, which in enumerate(about):
@@ -109,7 +109,7 @@ class State:
         return await self._bench.cluster.ends(changelog)
 
     async def _told(self, written: int) -> dict[str, Any]:
-        """``rows_written``: changelog records of this life."""
+        """``rows_written``: changelog records of this life; each event adds at least its fact."""
         rows = sum((await self._changelog()).values()) - written
         return {"store_mb": self.store_mb(), "budget_mb": ours.MEMORY_BYTES // MIB, "rows_written": rows}
 

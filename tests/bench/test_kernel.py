@@ -124,7 +124,7 @@ def test_a_journal_tells_what_was_begun_and_did_not_end(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     journal.write_text("+ 0 0 10\n+ 1 0 5\n- 0 0 10\n+ 0 10 30\n")
     assert read(journal) == ([(1, 0, 5), (0, 10, 30)], {0: 10})
-    journal.write_text("+ 0 0 10\n+ 0 10 30\n- 0 0 10\n- 0 10 3")  # killed within a line
+    journal.write_text("+ 0 0 10\n+ 0 10 30\n- 0 0 10\n- 0 10 30")  # killed within a line
     assert read(journal) == ([(0, 10, 30)], {0: 10})
     assert read(tmp_path / "none") == ([], {})
 
