@@ -75,7 +75,9 @@ def _card(plan: Plan) -> float:
 
 
 def spoken(seconds: float) -> str:
-    """To half a minute."""
+    """To half a minute; below one, in seconds."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
     halves = max(1, round(seconds / 30))
     return f"{halves / 2:g} min"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -171,3 +173,10 @@ def test_a_head_can_be_written_down() -> None:
     head = orjson.loads(orjson.dumps(command._head(Plan())))
     assert Machine(**head["machine"]).cores >= 1
     assert head["source"] == source()._asdict()
+
+
+def test_the_peak_is_of_the_process_itself_and_not_of_the_one_that_started_it() -> None:
+    ballast = bytearray(300 << 20)  # resident here when the child is forked
+    program = "import os; from bench.raw import peak_mb; print(peak_mb(os.getpid()))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert 1 < float(done.stdout) < len(ballast) >> 20
