@@ -61,8 +61,10 @@ def _shown(value: float | None) -> str:
 
 
 def _verdict(goal: Goal, one: Reached) -> str:
-    verdict = {None: "not measured", True: "reached", False: "**missed**"}[met(goal, one)]
-    return f"{verdict}: {one.because}" if one.because else verdict
+    if one.because:
+        assert one.value is not None
+        return f"**{'does not count' if goal.met(one.value) else 'missed'}**: {one.because}"
+    return {None: "not measured", True: "reached", False: "**missed**"}[met(goal, one)]
 
 
 def told(run: Run) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from rocksdict import BlockBasedOptions, Options, Rdict, WriteBatch
+from rocksdict import Rdict, WriteBatch
 
 from bench.kernel.core import (
     ALERTS,
@@ -21,7 +21,6 @@ from bench.kernel.core import (
     BOOT,
     CHANGELOG,
     COMMIT_S,
-    DIR,
     HEARTBEAT_MS,
     SESSION_MS,
     STATE0,
@@ -30,20 +29,11 @@ from bench.kernel.core import (
     dumps,
     loads,
 )
+from bench.kernel.plain import open_store
 
 FETCH_RECORDS = 20_000  # all that is there: at most 1 MiB a partition
 CHECKPOINTS = bool(os.environ.get("W_CKPT"))
 Row = tuple[bytes, bytes]
-
-
-def open_store(partition: int) -> Rdict:
-    options, blocks = Options(raw_mode=True), BlockBasedOptions()
-    options.create_if_missing(True)
-    blocks.set_bloom_filter(10, False)
-    options.set_block_based_table_factory(blocks)
-    options.set_memtable_whole_key_filtering(True)
-    options.set_memtable_prefix_bloom_ratio(0.1)
-    return Rdict(f"{DIR}/p{partition}", options)
 
 
 async def send(producer: AIOKafkaProducer, topic: str, partition: int, rows: list[Row]) -> list[Any]:
