@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any, Final
 
 from bench.chart import Bar, Panel, chart
-from bench.goals import GOALS, Goal, Reached, cpu_us, met, rate, ratios, reached, sizes, typical, warm_cpu_us
+from bench.goals import GOALS, Goal, Reached, Value, cpu_us, met, rate, ratios, reached, sizes, typical, warm_cpu_us
 from bench.guarantees import TITLES, VARIANTS
 from bench.machine import Machine, Source
 from bench.peers import BY_NAME, PEERS
@@ -80,10 +80,11 @@ def missing(runs: Sequence[Run]) -> list[str]:
     return ["**Not measured:**", "", *lines, ""] if lines else []
 
 
-def spread(runs: Sequence[Run]) -> str:
-    """The least and the greatest rate."""
-    rates = [run.rate for run in runs]
-    return f"{min(rates):,.0f} to {max(rates):,.0f}"
+def rates(runs: Sequence[Run]) -> str:
+    """The median rate, and between which it lies."""
+    each = [run.rate for run in runs]
+    among = f" ({min(each):,.0f} to {max(each):,.0f})" if len(each) > 1 else ""
+    return f"{median(each):,.0f}{among}"
 
 
 def kernel(runs: Sequence[Run]) -> list[str]:
@@ -112,7 +113,7 @@ def _faust(runs: Sequence[Run], slow: Sequence[int]) -> list[str]:
     lines = list[str]()
     for size in slow:
         rates = [
-            f"{BY_NAME[name].title.replace('*', '').partition(':')[0]} {typical(found, rate):,.0f}"
+            f"{_short(name)} {typical(found, rate):,.0f}"
             for name in ("faust", "floor", "ours")
             if (found := of(runs, "kernel", name, size))
         ]
@@ -124,19 +125,22 @@ def _rate_and_ratio(runs: Sequence[Run], name: str, size: int) -> tuple[str, str
     found, floor = of(runs, "kernel", name, size), typical(of(runs, "kernel", "floor", size), rate)
     if not found:
         return NOTHING, NOTHING
-    per_s = median(run.rate for run in found)
-    among = f" ({spread(found)})" if len(found) > 1 else ""
-    return f"{per_s:,.0f}{among}", f"{per_s / floor:.2f}" if floor else NOTHING
+    return rates(found), f"{median(run.rate for run in found) / floor:.2f}" if floor else NOTHING
 
 
 def undisturbed(runs: Sequence[Run]) -> str:
     """What the first runs came to, although nobody was killed."""
     checked = {run.name: int(run.extra["faults"]) for run in runs if run.part == "kernel" and "faults" in run.extra}
-    wrong = ", ".join(f"{name} {count:,}" for name, count in checked.items() if count)
+    wrong = ", ".join(f"{_short(name)} {count:,}" for name, count in checked.items() if count)
     return (
-        f"After the first round at the smallest size, alerts and states of {', '.join(checked) or 'none'} were compared with "
-        f"the truth; faults: {wrong or 'none'}."
+        f"Alerts and states of {len(checked)} of these were compared with the truth after the first round at the smallest size. "
+        f"Faults: {wrong or 'none'}."
     )
+
+
+def _short(name: str) -> str:
+    """A peer's title without what explains it."""
+    return BY_NAME[name].title.replace("*", "").partition(":")[0]
 
 
 def card(runs: Sequence[Run]) -> list[str]:
@@ -174,22 +178,19 @@ def _bound(ours: Sequence[Run]) -> list[str]:
     ]
 
 
-def plain(runs: Sequence[Run], part: str, titles: dict[str, str], unit: str, *, floor: str = "") -> list[str]:
-    """A table of a part's names in order."""
-    base = typical(of(runs, part, floor), rate)
-    ratio = f" ÷ {floor} |" if floor else ""
-    lines = [
-        f"| | {unit} | {unit}/s | least to greatest |{ratio} CPU µs each | peak MB |",
-        f"|---|---:|---:|---:|{'---:|' if floor else ''}---:|---:|",
-    ]
+def plain(
+    runs: Sequence[Run], part: str, titles: Mapping[str, str], unit: str, *, base: str, value: Value = rate
+) -> list[str]:
+    """A table of a part's names in order; the ratio to ``base`` is of ``value``."""
+    below, what = typical(of(runs, part, base), value), "CPU ÷" if value is cpu_us else "÷"
+    lines = [f"| | {unit} | {unit}/s | CPU µs each | {what} {base} | peak MB |", "|---|---:|---:|---:|---:|---:|"]
     for name, title in titles.items():
         found = of(runs, part, name)
         if found:
-            per_s = median(run.rate for run in found)
-            share = f" {per_s / base:.2f} |" if base else ""
+            share = f"{median(map(value, found)) / below:.2f}" if below else NOTHING
             lines.append(
-                f"| {title} | {found[-1].events:,} | {per_s:,.0f} | {spread(found)} |{share} "
-                f"{median(run.cpu_us for run in found):.1f} | {max(run.peak_mb for run in found):,.0f} |"
+                f"| {title} | {found[-1].events:,} | {rates(found)} | {median(map(cpu_us, found)):.1f} | {share} "
+                f"| {max(run.peak_mb for run in found):,.0f} |"
             )
     return lines
 
@@ -215,7 +216,8 @@ def latency(runs: Sequence[Run]) -> list[str]:
         "| load | events/s sent (meant) | alerts | missing, beyond | p50 ms | p99 ms | p99.9 ms |",
         "|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for run in [run for run in runs if (run.part, run.name) == ("latency", "chain")]:
+    last = {run.size: run for run in runs if (run.part, run.name) == ("latency", "chain")}
+    for _, run in sorted(last.items()):
         one = run.extra
         figures = [NOTHING] * 3
         if not run.failed:
@@ -236,7 +238,7 @@ def drawing(runs: Sequence[Run]) -> str:
         ("CPU an event (less is better)", "µs", True, cpu_us),
     ):
         bars = [
-            Bar(peer.title.replace("*", "").partition(":")[0], typical(found, value) or 0.0, peer.name == "ours")
+            Bar(_short(peer.name), typical(found, value) or 0.0, peer.name == "ours")
             for peer in PEERS
             if (found := of(runs, "kernel", peer.name, size))
         ]
@@ -302,7 +304,7 @@ def page(runs: Sequence[Run], head: Mapping[str, Any], notes: str, method: str) 
         "",
         f"{plan['chain_events']:,} events as departments send them; the floor, in turn with them, on the kernel's.",
         "",
-        *plain(runs, "chain", STAGES, "events", floor="floor"),
+        *plain(runs, "chain", STAGES, "events", base="floor"),
         "",
         "## Latency: publish acknowledged to alert readable",
         "",
@@ -316,15 +318,15 @@ def page(runs: Sequence[Run], head: Mapping[str, Any], notes: str, method: str) 
         "",
         f"{plan['recovery_entities']:,} entities of two rows each, from the changelog into an empty local store.",
         "",
-        *plain(runs, "recovery", {"ours": "ours", "raw": "raw changelog → RocksDB loop"}, "records", floor="raw"),
+        *plain(runs, "recovery", {"ours": "ours", "raw": "raw changelog → RocksDB loop"}, "records", base="raw"),
         "",
         "## Sink",
         "",
-        *plain(runs, "sink", {"sink": "sink", "raw": "raw INSERT … SELECT unnest"}, "rows", floor="raw"),
+        *plain(runs, "sink", {"sink": "sink", "raw": "raw INSERT … SELECT unnest"}, "rows", base="raw"),
         "",
         "## The price of the guarantees",
         "",
-        *plain(runs, "guarantees", {name: TITLES[name] for name in VARIANTS}, "events", floor="none"),
+        *plain(runs, "guarantees", {name: TITLES[name] for name in VARIANTS}, "events", base="none", value=cpu_us),
         "",
         method.strip(),
         "",
