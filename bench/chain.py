@@ -1,4 +1,4 @@
-"""The real chain, and the sink next to a raw INSERT of the same rows. Not for: how a role is measured
+"""The real chain beside the kernel's floor, and the sink beside a raw INSERT of the same rows. Not for: how a role is measured
 (``streamer.bench.runs``, which does it)."""
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import Any, Final
 import orjson
 
 from bench.context import Bench
-from bench.peers import REPOSITORY
+from bench.kernel.measure import attempt
+from bench.peers import BY_NAME, REPOSITORY
 from bench.store import Run
 from streamer.bench import runs
 from streamer.bench.processes import Measured
 from streamer.bench.stage import Environment, Stage
 
 ROLES: Final = ("intake", "dossier", "sink")
-TOOL_TIMEOUT_S: Final = 300.0
+TOOL_TIMEOUT_S: Final = 600.0
 
 
 class Runner(runs.Runner):
@@ -29,9 +30,9 @@ class Runner(runs.Runner):
 
     at: Environment | None = None
 
-    def _start(self, role: str, at: Environment, environment: dict[str, str] | None = None) -> Measured:
+    def _start(self, role: str, at: Environment) -> Measured:
         self.at = at
-        return super()._start(role, at, environment)
+        return super()._start(role, at)
 
 
 @asynccontextmanager
@@ -48,18 +49,20 @@ def kept(part: str, size: int, number: int, run: runs.Run, **extra: Any) -> Run:
 
 
 async def chain(bench: Bench) -> None:
-    """Floor, each role alone, the whole: once a round. The sink's rows go in again by raw INSERTs right after it."""
+    """The kernel's floor, each role alone, the whole: once a round. The sink's rows go in again by raw INSERTs right after it."""
     plan = bench.plan
-    if bench.store.has("chain", "chain", plan.chain_events, plan.chain_rounds):
+    rounds = range(1, plan.chain_rounds + 1)
+    if all(bench.store.has("chain", name, plan.chain_events, n) for name in ("floor", "chain") for n in rounds):
         return
     async with staged(bench) as (_, runner):
         await runner.publish(plan.chain_events)
-        for number in range(1, plan.chain_rounds + 1):
-            if bench.store.has("chain", "chain", plan.chain_events, number):
-                continue
-            bench.keep(kept("chain", plan.chain_events, number, await runner.floor()))
-            await _stages(bench, runner, number)
-            bench.keep(kept("chain", plan.chain_events, number, await runner.chain()))
+        for number in rounds:
+            if not bench.store.has("chain", "floor", plan.chain_events, number):
+                run = Run("chain", "floor", plan.chain_events, number, plan.chain_floor_events, 0, 0, 0)
+                bench.keep(await attempt(bench, BY_NAME["floor"], run))
+            if not bench.store.has("chain", "chain", plan.chain_events, number):
+                await _stages(bench, runner, number)
+                bench.keep(kept("chain", plan.chain_events, number, await runner.chain()))
 
 
 async def sink(bench: Bench) -> None:

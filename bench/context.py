@@ -17,28 +17,31 @@ from bench.store import Run, Store
 class Plan:
     """How much is measured. ``kernel``: (events, rounds); sizes and counts have no other unit."""
 
-    kernel: tuple[tuple[int, int], ...] = ((200_000, 3), (1_000_000, 2))
+    kernel: tuple[tuple[int, int], ...] = ((200_000, 2), (1_000_000, 2))
     peers: tuple[str, ...] = tuple(BY_NAME)
     faust_events: int = 20_000
     chain_events: int = 100_000
     chain_rounds: int = 2
+    chain_floor_events: int = 1_000_000  # of the kernel workload
     growth_entities: tuple[int, ...] = (10_000, 1_000_000, 10_000_000)
     growth_events: int = 200_000
     growth_rounds: int = 2
+    held_entities: int = 1_000_000  # each of them touched
     facts: tuple[int, ...] = (5, 500, 50_000)
     recovery_entities: int = 1_000_000
     recovery_rounds: int = 2
     latency_shares: tuple[float, ...] = (0.1, 0.5, 0.8)
     latency_s: float = 20.0
     sink_rounds: int = 2
-    guarantee_events: int = 500_000
+    guarantee_events: int = 300_000
     guarantee_rounds: int = 3
     kills: int = 10
     card_scale: float = 1.0
 
 
 QUICK = Plan(
-    kernel=((20_000, 1),), faust_events=5_000, chain_events=4_000, chain_rounds=1, growth_entities=(2_000, 20_000),
+    kernel=((20_000, 1),), faust_events=5_000, chain_events=4_000, chain_rounds=1, chain_floor_events=20_000,
+    growth_entities=(2_000, 20_000), held_entities=20_000,
     growth_events=20_000, growth_rounds=1, facts=(5, 500), recovery_entities=20_000, recovery_rounds=1, latency_s=4.0,
     sink_rounds=1, guarantee_events=20_000, guarantee_rounds=1, kills=2, card_scale=0.1,
 )  # fmt: skip

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench.context import Bench, new_name
-from bench.kernel.measure import measured
-from bench.kernel.worker import Worker, WorkerFailedError
+from bench.context import Bench
+from bench.kernel.measure import attempt
 from bench.peers import BY_NAME
 from bench.store import Run
 
@@ -37,17 +36,6 @@ async def guarantees(bench: Bench) -> None:
     peer, events = BY_NAME["ours"], bench.plan.guarantee_events
     for number in range(1, bench.plan.guarantee_rounds + 1):
         for name, settings in VARIANTS.items():
-            if bench.store.has("guarantees", name, events, number):
-                continue
-            topic = await bench.topic_of(events)
-            app = new_name(f"bare-{name.replace('_', '-')}")
-            worker = Worker(bench.cluster, bench.environments, peer, topic, app, bench.home, bench.core)
-            run = Run("guarantees", name, events, number, events, 0, 0, 0)
-            try:
-                await worker.prepare()
-                worker.start(settings, [*bench.environments.command(peer, worker.folder)[:-1], MODULE])
-                bench.keep(await measured(bench, worker, run))
-            except WorkerFailedError as error:
-                bench.keep(run._replace(events=0, extra={"failed": str(error)}))
-            finally:
-                await worker.clean()
+            if not bench.store.has("guarantees", name, events, number):
+                run = Run("guarantees", name, events, number, events, 0, 0, 0)
+                bench.keep(await attempt(bench, peer, run, module=MODULE, settings=settings))

@@ -44,17 +44,17 @@ class Peer(NamedTuple):
     changelog: bool = False  # the driver makes its changelog topic
     exits: bool = False  # ends by itself at the end of the topic
     card_events: int = 200_000
-    kill_rate: int = 10_000  # events/s, to spread kills over its run
+    kill_rate: int = 10_000  # events/s, to spread kills over its run (ours has a journal that says how far it is)
 
 
 PEERS: Final = (
     Peer("floor", "floor: plain aiokafka + RocksDB loop, flushed every fetch", "base", (*_PYTHON, "bench.kernel.floor"),
          changelog=True, kill_rate=25_000),
-    Peer("floor_ckpt", "the same loop, flushed once a second", "base", (*_PYTHON, "bench.kernel.floor"),
+    Peer("floor_ckpt", "floor, flushed once a second", "base", (*_PYTHON, "bench.kernel.floor"),
          {"W_CKPT": "1"}, changelog=True, kill_rate=25_000),
     Peer("confluent", "confluent-kafka loop", "base", (*_PYTHON, "bench.kernel.confluent_loop"), changelog=True,
          kill_rate=25_000),
-    Peer("ours", "**credit-streamer's engine**", OWN, (*_PYTHON, "bench.kernel.ours"), kill_rate=25_000),
+    Peer("ours", "**credit-streamer's engine**", OWN, (*_PYTHON, "bench.kernel.ours"), card_events=500_000),
     Peer("quix", "Quix Streams, at least once", "quix", (*_PYTHON, "bench.kernel.quix_app")),
     Peer("bytewax", "Bytewax with recovery", "bytewax",
          (*_PYTHON, "bytewax.run", "bench.kernel.bytewax_flow", "-r", "{dir}", "-s", "1", "-b", "0"), exits=True),

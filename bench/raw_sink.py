@@ -4,12 +4,12 @@ the same columns and indexes. Timed: the inserts; not the reading. Not for: anyt
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 import asyncpg
+import uvloop
 
 from bench.raw import Clock, answer, pinned
 
@@ -61,4 +61,4 @@ async def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    uvloop.run(main(sys.argv[1]))

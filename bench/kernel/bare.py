@@ -6,12 +6,14 @@ the engine does not need). The switches live here alone: the product has none.
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from streamer.engine import CommitSteps, EngineApp, run
-from streamer.engine.unit import Message
+from streamer.engine.commit import RowMessages
+from streamer.engine.unit import Message, raw_message
 
 
 def without_idempotence() -> None:
@@ -38,15 +40,30 @@ def without_crc() -> None:
     AIOKafkaConsumer.__init__ = made
 
 
+class BareRows(RowMessages):
+    """The engine's changelog records, each made when the batch takes it, with nothing before the value."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Message]:
+        at = self._at
+        for key, payload in self._rows:
+            yield raw_message(Message, (at, key, payload or b"", ()))
+
+
 class NoOrigin(CommitSteps):
-    """Changelog values as they are, appended wherever they land."""
+    """The engine's step (``CommitSteps.append_rows`` and ``append``), wherever the batch lands."""
 
     async def append_rows(self, owned: Any, unit: Any, rows: Collection[tuple[bytes, bytes | None]]) -> None:
-        messages = [Message(unit.timestamp_ms, key, payload or b"", ()) for key, payload in rows]
-        appender = self.runtime.appender
-        assert appender is not None
+        rt = self.runtime
+        assert rt.appender is not None
         assert self.changelog_topic is not None
-        await appender.batch(self.changelog_topic, owned.number, messages, self.runtime.settings.unit_max_bytes)
+        messages = BareRows(unit.timestamp_ms, owned.row.applied + 1, owned.position, rows)
+        appended = rt.appender.batch(
+            self.changelog_topic, owned.number, messages, rt.settings.unit_max_bytes, "in_changelog"
+        )
+        await asyncio.wait_for(appended, rt.settings.commit_step_timeout_s)
+        rt.answered()
         owned.position += len(messages)
 
 

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
-from rocksdict import Options, Rdict, WriteBatch
+from rocksdict import Rdict, WriteBatch
 
 from bench.kernel.core import (
     ALERTS,
@@ -14,7 +14,6 @@ from bench.kernel.core import (
     BOOT,
     CHANGELOG,
     COMMIT_S,
-    DIR,
     HEARTBEAT_MS,
     SESSION_MS,
     STATE0,
@@ -23,15 +22,10 @@ from bench.kernel.core import (
     dumps,
     loads,
 )
+from bench.kernel.plain import open_store
 
 FETCH_RECORDS = 2000
 errors: list[Any] = []
-
-
-def open_store(partition: int) -> Rdict:
-    options = Options(raw_mode=True)
-    options.create_if_missing(True)
-    return Rdict(f"{DIR}/p{partition}", options)
 
 
 def on_ack(error: Any, _: Any) -> None:
@@ -59,7 +53,7 @@ def handle(messages: list[Any], stores: dict[int, Rdict], producer: Producer) ->
                 producer.produce(ALERTS, dumps(alert), key, partition, on_delivery=on_ack)
         ends[partition] = message.offset() + 1
     writes = {partition: WriteBatch(raw_mode=True) for partition in ends}
-    for key, (state, changed, partition) in cache.items():
+    for key, (state, changed, partition) in sorted(cache.items()):
         if changed:
             value = dumps(state)
             producer.produce(CHANGELOG, value, key, partition, on_delivery=on_ack)

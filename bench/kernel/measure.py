@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from bench.context import Bench, new_name
@@ -33,25 +34,35 @@ async def kernel(bench: Bench) -> None:
 
 
 async def once(bench: Bench, peer: Peer, events: int, number: int) -> None:
-    """One run, kept; a failure is kept as one."""
+    """One run, kept, if there is none yet."""
     if bench.store.has("kernel", peer.name, events, number):
         return
+    compared = number == 1 and events == bench.plan.kernel[0][0]
+    bench.keep(await attempt(bench, peer, Run("kernel", peer.name, events, number, events, 0, 0, 0), compared=compared))
+
+
+async def attempt(
+    bench: Bench, peer: Peer, run: Run, *, compared: bool = False, module: str = "",
+    settings: Mapping[str, str] | None = None,
+) -> Run:  # fmt: skip
+    """``peer`` over ``run.events`` of the kernel workload; a failure is a run that says why. ``compared``: what it left is
+    compared with the truth; ``module``: another program than the peer's."""
     if reason := bench.environments.missing.get(peer.environment):
-        bench.keep(Run("kernel", peer.name, events, number, 0, 0, 0, 0, {"failed": f"not installed: {reason}"}))
-        return
-    topic = await bench.topic_of(events)
-    worker = Worker(bench.cluster, bench.environments, peer, topic, new_name(peer.name), bench.home, bench.core)
+        return run.without(f"not installed: {reason}")
+    topic = await bench.topic_of(run.events)
+    worker = Worker(bench.cluster, bench.environments, peer, topic, new_name(run.name), bench.home, bench.core)
     try:
         await worker.prepare()
-        worker.start()
-        run = await measured(bench, worker, Run("kernel", peer.name, events, number, events, 0, 0, 0))
-        if number == 1 and events == bench.plan.kernel[0][0]:
-            run.extra["faults"] = await faults(bench, worker, events)
-        bench.keep(run)
+        command = bench.environments.command(peer, worker.folder)
+        worker.start(settings, [*command[:-1], module] if module else command)
+        done = await measured(bench, worker, run)
+        if compared:
+            done.extra["faults"] = await faults(bench, worker, run.events)
     except WorkerFailedError as error:
-        bench.keep(Run("kernel", peer.name, events, number, 0, 0, 0, 0, {"failed": str(error)}))
+        return run.without(str(error))
     finally:
         await worker.clean()
+    return done
 
 
 async def faults(bench: Bench, worker: Worker, events: int) -> int:

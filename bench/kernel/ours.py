@@ -28,6 +28,8 @@ APP: Final = os.environ.get("W_APP", "app")
 DIR: Final = os.environ.get("W_DIR", ".")
 COMMIT_S: Final = float(os.environ.get("W_COMMIT_S", "1"))
 SESSION_S: Final = 6.0
+#: What the process may take of memory.
+MEMORY_BYTES: Final = 512 << 20
 TABLE: Final = "facts"
 CHANGELOG: Final = f"{APP}-{TABLE}-changelog"
 CHANGELOG_SETTINGS: Final = {
@@ -143,6 +145,7 @@ def make() -> EngineApp:
             session_timeout_s=SESSION_S,
             heartbeat_s=1.5,
             commit_interval_s=COMMIT_S,
+            memory_budget_bytes=MEMORY_BYTES,
         )
     )
     source = app.slices(TOPIC)

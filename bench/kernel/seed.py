@@ -1,6 +1,7 @@
 """State of very many entities with one fact each, as our kernel job would have it. Not for: events.
 
-``python -m bench.kernel.seed FOLDER ENTITIES`` lays it into a local store; ``changelog`` writes it as changelog records.
+``python -m bench.kernel.seed FOLDER ENTITIES`` lays it into a local store; ``changelog`` writes it as changelog records. Names
+and fact ids are scattered like real ones: neighbours in the store are strangers, and nothing of them can be compressed away.
 """
 
 from __future__ import annotations
@@ -17,24 +18,36 @@ from bench.raw import Clock, answer
 from streamer.engine.partition_row import origin
 from streamer.engine.store import Store
 
-FACT_ID: Final = "s00|0123456789abcdef"
 BATCH_ROWS: Final = 50_000
-_FACT: Final = ours.encode_row(ours.Fact(10_000, 1))
-_HEAD: Final = ours.encode_row(ours.Head(False, 1, [FACT_ID]))
+_BITS: Final = (1 << 64) - 1
+#: Odd, so that multiplying by them (mod 2^64) gives every number another one; of splitmix64.
+_NAMES: Final = 0x9E3779B97F4A7C15
+_FACTS: Final = 0xBF58476D1CE4E5B9
 
 
 def name(number: int) -> str:
-    """An entity; names sort like their numbers."""
-    return f"91{number:016d}"
+    """An entity; 18 characters, as a unified code has."""
+    return f"91{number * _NAMES & _BITS:016X}"
+
+
+def fact_id(number: int) -> str:
+    """The fact that it has."""
+    mixed = (number + 1) * _FACTS & _BITS
+    return f"s{number % 8:02d}|{mixed ^ mixed >> 29:016x}"
 
 
 def rows(partition: int, entities: int) -> Iterator[tuple[bytes, bytes]]:
     """Of one partition, in the order of their keys: entity n lies in partition n % 4."""
-    suffix = b"/" + FACT_ID.encode()
-    for number in range(partition, entities, PARTITIONS):
-        yield ours.FACT + name(number).encode() + suffix, _FACT
-    for number in range(partition, entities, PARTITIONS):
-        yield ours.HEAD + name(number).encode(), _HEAD
+    numbers = sorted(range(partition, entities, PARTITIONS), key=lambda number: number * _NAMES & _BITS)
+    for number in numbers:
+        row = ours.encode_row(ours.Fact(fine(number), 1))
+        yield b"%b%b/%b" % (ours.FACT, name(number).encode(), fact_id(number).encode()), row
+    for number in numbers:
+        yield ours.HEAD + name(number).encode(), ours.encode_row(ours.Head(False, 1, [fact_id(number)]))
+
+
+def fine(number: int) -> int:
+    return 1_000 + number * 7_919 % 499_000
 
 
 def local(folder: Path, entities: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from streamer.engine import CommitSteps, EngineApp, run
 
@@ -29,18 +29,30 @@ class WatchedSteps(CommitSteps):
         os.write(self._out, b"- " + where.encode())
 
 
-def in_flight(journal: Path) -> list[Range]:
-    """(partition, first, following) of the units that began and did not become durable."""
+class Journal(NamedTuple):
+    """``in_flight``: (partition, first, following) of the units that began and did not become durable; ``durable``: partition
+    → events of the source that the state includes."""
+
+    in_flight: list[Range]
+    durable: dict[int, int]
+
+
+def read(journal: Path) -> Journal:
+    """A line that was not finished does not count."""
     begun: dict[Range, None] = {}
-    lines = journal.read_text(encoding="ascii").splitlines() if journal.exists() else []
-    for line in lines:
+    durable: dict[int, int] = {}
+    text = journal.read_text(encoding="ascii") if journal.exists() else ""
+    for line in text.splitlines(keepends=True):
+        if not line.endswith("\n"):
+            break
         sign, *numbers = line.split()
         partition, first, following = map(int, numbers)
         if sign == "+":
             begun[partition, first, following] = None
         else:
             begun.pop((partition, first, following), None)
-    return list(begun)
+            durable[partition] = max(following, durable.get(partition, 0))
+    return Journal(list(begun), durable)
 
 
 if __name__ == "__main__":

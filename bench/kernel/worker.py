@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-import re
 import resource
 import shutil
 import signal
@@ -17,13 +16,13 @@ from typing import Final, NamedTuple
 
 from bench.cluster import Cluster
 from bench.peers import REPOSITORY, Environments, Peer
+from bench.raw import peak_mb
 
 START_TIMEOUT_S: Final = 90.0
 STOP_TIMEOUT_S: Final = 15.0
 POLL_S: Final = 0.01
 LOG_TAIL_LINES: Final = 5
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_PEAK: Final = re.compile(r"VmHWM:\s+(\d+) kB")
 _PR_SET_PDEATHSIG: Final = 1
 _libc: Final = ctypes.CDLL(None)
 
@@ -60,6 +59,7 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._code: int | None = None
         self._used: resource.struct_rusage | None = None
+        self._peak_mb = 0.0
 
     async def prepare(self) -> None:
         """Its topics and folder. Raises WorkerFailedError."""
@@ -77,6 +77,7 @@ class Worker:
         """``settings``: environment variables beside the peer's; ``command``: another one than the peer's."""
         self._mark.unlink(missing_ok=True)
         self._code = self._used = None
+        self._peak_mb = 0.0
         environment = {
             **os.environ, "PYTHONPATH": str(REPOSITORY), "W_BOOT": self._cluster.bootstrap, "W_TOPIC": self.topic,
             "W_ALERTS": self.alerts, "W_APP": self.app, "W_DIR": str(self.folder), "W_T0": str(self._mark),
@@ -102,17 +103,18 @@ class Worker:
             if pid:
                 self._code = self._process.returncode = os.waitstatus_to_exitcode(status)
                 self._used = used
+            elif self.peer.exits:  # it will be gone when somebody asks
+                self._peak_mb = max(self._peak_mb, peak_mb(self._process.pid))
         return self._code
 
     def usage(self) -> Usage:
         self.ended()
         if self._used is not None:
-            return Usage(self._used.ru_utime + self._used.ru_stime, self._used.ru_maxrss / 1024)
+            return Usage(self._used.ru_utime + self._used.ru_stime, self._peak_mb)
         assert self._process is not None
         process = Path(f"/proc/{self._process.pid}")
         fields = (process / "stat").read_text().rpartition(")")[2].split()
-        peak = _PEAK.search((process / "status").read_text())
-        return Usage((int(fields[11]) + int(fields[12])) / _TICKS, int(peak[1]) / 1024 if peak else 0.0)
+        return Usage((int(fields[11]) + int(fields[12])) / _TICKS, peak_mb(self._process.pid))
 
     async def first_event(self) -> tuple[float, float]:
         """(time, CPU seconds until then). Raises WorkerFailedError when none comes."""

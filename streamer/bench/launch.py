@@ -1,4 +1,4 @@
-"""``python -m streamer.bench.launch NAME``: the floor or a role in a process as it is run for measuring. Not for: production.
+"""``python -m streamer.bench.launch ROLE``: a role in a process as it is run for measuring. Not for: production.
 
 Beside the role itself: pinned to a core (STREAMER_BENCH_CORE), its first event marked (``marks``), and, with
 STREAMER_PROFILE=FILE, sampled from that event on. The wrapper that sees the first event takes itself away.
@@ -6,7 +6,6 @@ STREAMER_PROFILE=FILE, sampled from that event on. The wrapper that sees the fir
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from streamer.bench.profiler import Sampler
 
 CORE_VARIABLE: Final = "STREAMER_BENCH_CORE"
 PROFILE_VARIABLE: Final = "STREAMER_PROFILE"
-FLOOR: Final = "floor"
 
 
 def pin(cores: set[int]) -> None:
@@ -52,11 +50,6 @@ def main(argv: list[str]) -> None:
     """Run until told to stop."""
     core = os.environ.get(CORE_VARIABLE)
     pin({int(core)} if core else set())
-    if argv == [FLOOR]:
-        from streamer.bench import floor
-
-        asyncio.run(floor.main(begin))
-        return
     from streamer import app
 
     _mark_first_slice()

@@ -25,8 +25,6 @@ class Goal(NamedTuple):
 
 
 GOALS: Final = (
-    Goal("chain_vs_floor", "whole chain ÷ floor, events/s", 0.1, at_least=True),
-    Goal("dossier_vs_floor", "dossier ÷ floor, events/s", 0.3, at_least=True),
     Goal(
         "fact_growth",
         f"an entity with {MANY_FACTS:,} facts ÷ entities with {FEW_FACTS}, CPU an event",
@@ -35,7 +33,6 @@ GOALS: Final = (
     ),
 )
 ROWS: Final = {
-    "floor": "floor: plain loop",
     "intake": "intake",
     "dossier": "dossier",
     "sink": "sink",
@@ -69,13 +66,9 @@ class Result(NamedTuple):
     @property
     def ratios(self) -> dict[str, float]:
         """By the names of GOALS; medians over medians."""
-        rates = {name: median(run.rate for run in self.of(name)) for name in ROWS if self.of(name)}
-        found = {}
-        if "floor" in rates:
-            found = {f"{name}_vs_floor": rate / rates["floor"] for name, rate in rates.items() if name != "floor"}
-        if self.many and self.few:
-            found["fact_growth"] = median(run.cpu_us for run in self.many) / median(run.cpu_us for run in self.few)
-        return found
+        if not self.many or not self.few:
+            return {}
+        return {"fact_growth": median(run.cpu_us for run in self.many) / median(run.cpu_us for run in self.few)}
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -99,27 +92,17 @@ def as_json(result: Result) -> dict[str, Any]:
 
 def table(result: Result) -> list[str]:
     """The figures as a Markdown table: medians, and the least and the greatest rate."""
-    ratios = result.ratios
-    lines = [
-        "| | events/s | least to greatest | ÷ floor | CPU µs an event | floor's ÷ its own | peak MB |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    floor_us = _cpu_us(result.of("floor"))
+    lines = ["| | events/s | least to greatest | CPU µs an event | peak MB |", "|---|---:|---:|---:|---:|"]
     for name, label in ROWS.items():
         runs = result.of(name)
         if not runs:
             continue
         rates = [run.rate for run in runs]
-        ratio, cpu_us = ratios.get(f"{name}_vs_floor", 1.0), _cpu_us(runs)
         lines.append(
             f"| {label} | {median(rates):,.0f} | {min(rates):,.0f} to {max(rates):,.0f} "
-            f"| {ratio:.2f} | {cpu_us:.1f} | {floor_us / cpu_us:.2f} | {max(run.peak_mb for run in runs):,.0f} |"
+            f"| {median(run.cpu_us for run in runs):.1f} | {max(run.peak_mb for run in runs):,.0f} |"
         )
     return lines
-
-
-def _cpu_us(runs: Sequence[Run]) -> float:
-    return median([run.cpu_us for run in runs] or [0.0])
 
 
 def growth(result: Result) -> list[str]:

@@ -1,4 +1,4 @@
-"""The measured runs: the floor, each role alone, the whole chain, and an entity with many facts. Not for: what they add up to.
+"""The measured runs: each role alone, the whole chain, and an entity with many facts. Not for: what they add up to.
 
 Every run begins with events (or records) that are already there, and lasts from the first one handled to the last offset
 committed. CPU is user and system time of the worker processes in that span.
@@ -13,10 +13,8 @@ from typing import Final, NamedTuple
 from aiokafka.partitioner import DefaultPartitioner
 
 from streamer.agents.sink import sink_topics
-from streamer.bench import floor
-from streamer.bench.launch import FLOOR
 from streamer.bench.processes import Measured
-from streamer.bench.stage import FLOOR_TOPIC, PARTITIONS, RULEBOOK, Ends, Environment, Stage
+from streamer.bench.stage import PARTITIONS, RULEBOOK, Ends, Environment, Stage
 from streamer.bench.workload import SOURCES, Workload
 from streamer.demo import codes
 from streamer.rulebook import open_domains, sources
@@ -62,40 +60,17 @@ class Runner:
     async def publish(self, events: int) -> None:
         """The workload, once, for all runs."""
         await self._stage.fresh()
-        await self._stage.create(FLOOR_TOPIC)
         workload = Workload(max(1, events // 10))
-        self.events = await self._stage.publish(workload.events(events), with_floor=True)
+        self.events = await self._stage.publish(workload.events(events))
 
     async def round(self, say: Callable[[Run], None]) -> list[Run]:
         """Everything once; ``say`` is told each run."""
-        runs = list[Run]()
-        for measure in (self._floor, self.stages, self._chain):
-            for run in await measure():
-                say(run)
-                runs.append(run)
+        runs = await self.stages()
+        for run in runs:
+            say(run)
+        runs.append(await self.chain())
+        say(runs[-1])
         return runs
-
-    async def _floor(self) -> list[Run]:
-        return [await self.floor()]
-
-    async def _chain(self) -> list[Run]:
-        return [await self.chain()]
-
-    async def floor(self) -> Run:
-        """The plain loop over the same bytes, keyed by entity."""
-        at = await self._stage.fresh()
-        app = at.group(FLOOR)
-        await self._stage.create(floor.changelog(app), floor.alerts(app))
-        folder = at.state_dir(FLOOR)
-        folder.mkdir(parents=True)
-        environment = {
-            "FLOOR_BOOTSTRAP": self._stage.bootstrap,
-            "FLOOR_TOPIC": FLOOR_TOPIC,
-            "FLOOR_APP": app,
-            "FLOOR_DIR": str(folder),
-        }
-        process = self._start(FLOOR, at, environment)
-        return await self._measure(FLOOR, self.events, process, app, await self._stage.ends([FLOOR_TOPIC]))
 
     async def stages(self) -> list[Run]:
         """Intake on the events, the dossier on its records, the sink on what both wrote: one at a time."""
@@ -141,12 +116,12 @@ class Runner:
         cpu_s = sum(usage.cpu_s for usage in usages) - sum(before)
         return Run("chain", self.events, end - start.at, cpu_s, sum(usage.peak_mb for usage in usages))
 
-    def _start(self, role: str, at: Environment, environment: dict[str, str] | None = None) -> Measured:
+    def _start(self, role: str, at: Environment) -> Measured:
         profile = self._profiles / f"{role}.json" if self._profiles else None
         return Measured(
             role,
             at.home / "logs" / at.prefix,
-            environment or self._role_environment(at),
+            self._role_environment(at),
             core=self._core,
             profile=profile,
         )
@@ -201,7 +176,7 @@ class Runner:
 
     async def _admit(self, intake: Measured, at: Environment, workload: Workload, numbers: Sequence[int]) -> None:
         """Penalties about these organisations into the records."""
-        await self._stage.publish(workload.penalties(numbers), with_floor=False)
+        await self._stage.publish(workload.penalties(numbers))
         ends = await self._stage.ends(self._inbound)
         await self._stage.until_committed(at.group("intake"), ends, intake.require_alive)
 

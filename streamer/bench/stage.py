@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient
 
 from sinks.migrate import migrate
 from streamer import admin, kafka_io
@@ -26,7 +26,6 @@ from topics import catalog
 
 PARTITIONS: Final = 4
 PREFIX: Final = "bench"
-FLOOR_TOPIC: Final = "bench-events"
 RULEBOOK: Final = "fictional"
 POLL_S: Final = 0.03
 STALL_TIMEOUT_S: Final = 120.0  # without any progress
@@ -83,7 +82,7 @@ class Stage:
         prefix = f"{PREFIX}-{self._runs}"
         own = await self._own_topics()
         if keep_events:
-            own = {name for name in own if not name.startswith(catalog.EVENTS_PREFIX) and name != FLOOR_TOPIC}
+            own = {name for name in own if not name.startswith(catalog.EVENTS_PREFIX)}
         await self._delete(own)
         await admin.ensure(
             self.bootstrap,
@@ -106,13 +105,8 @@ class Stage:
             await connection.close()
         return Environment(prefix, self.home, url)
 
-    async def create(self, *names: str) -> None:
-        """Topics of the floor."""
-        await self._admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names])
-        await self._settled(lambda listed: listed.issuperset(names))
-
-    async def publish(self, events: Iterable[Sent], *, with_floor: bool) -> int:
-        """Send each event to its source's topic and, ``with_floor``, the same bytes to the floor's; how many there were."""
+    async def publish(self, events: Iterable[Sent]) -> int:
+        """Send each event to its source's topic; how many there were."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self.bootstrap, acks="all", enable_idempotence=True, linger_ms=20, max_batch_size=1 << 18
         )
@@ -121,8 +115,6 @@ class Stage:
         try:
             for event in events:
                 waiting.append(await producer.send(catalog.EVENTS.topic(event.source), event.value, key=event.key))
-                if with_floor:
-                    waiting.append(await producer.send(FLOOR_TOPIC, event.value, key=event.key))
                 count += 1
                 if len(waiting) >= IN_FLIGHT_MAX:
                     await asyncio.gather(*waiting)

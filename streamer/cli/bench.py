@@ -1,4 +1,4 @@
-"""``streamer bench``: the roles measured next to a plain loop, quickly, as a table and JSON. Not for: how (``streamer.bench``), or
+"""``streamer bench``: the roles measured quickly, as a table and JSON. Not for: how (``streamer.bench``), or
 docs/performance.md (``python -m bench`` in the repository writes it)."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--profile", is_flag=True, help="One more round that says where the time goes.")
 @click.option("--growth/--no-growth", default=True, help="An entity with 50,000 facts next to entities with 5.")
 def bench(events: int, rounds: int, json_file: Path | None, profile: bool, growth: bool) -> None:
-    """Measure floor, intake, dossier, sink and the whole chain, on one core each, in turn.
+    """Measure intake, dossier, sink and the whole chain, on one core each, in turn.
 
     Takes a Kafka and a PostgreSQL of its own in a temporary folder, removed at the end; or those of KAFKA_BOOTSTRAP_SERVERS
     and DATABASE_URL when they are empty.

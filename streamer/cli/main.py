@@ -42,7 +42,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "status": Command("streamer.cli.status:status", "What runs, how far it is, what stands."),
     "audit": Command("streamer.cli.audit:audit", "Account for every event: the residual is zero."),
     "replay": Command("streamer.cli.replay:replay", "Decide an export again without Kafka."),
-    "bench": Command("streamer.cli.bench:bench", "Events a second and CPU an event, next to a plain loop."),
+    "bench": Command("streamer.cli.bench:bench", "Events a second and CPU an event of each role."),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from bench.kernel import ours, seed
 from bench.kernel.check import compare, repeats_within
-from bench.kernel.watched import in_flight
+from bench.kernel.watched import read
 from bench.kernel.workload import PARTITIONS, Truth, event, events, partition_of, truth
 from streamer.engine.partition_row import origin
 
@@ -122,18 +123,28 @@ def test_copies_are_explained_by_the_units_in_flight_alone(expected: Truth) -> N
 def test_a_journal_tells_what_was_begun_and_did_not_end(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     journal.write_text("+ 0 0 10\n+ 1 0 5\n- 0 0 10\n+ 0 10 30\n")
-    assert in_flight(journal) == [(1, 0, 5), (0, 10, 30)]
-    assert in_flight(tmp_path / "none") == []
+    assert read(journal) == ([(1, 0, 5), (0, 10, 30)], {0: 10})
+    journal.write_text("+ 0 0 10\n+ 0 10 30\n- 0 0 10\n- 0 10 30")  # killed within a line
+    assert read(journal) == ([(0, 10, 30)], {0: 10})
+    assert read(tmp_path / "none") == ([], {})
 
 
 def test_the_laid_out_state_is_one_that_our_job_reads_as_its_own() -> None:
     changelog = [
         (key, origin(0, 0) + value) for partition in range(PARTITIONS) for key, value in seed.rows(partition, 9)
     ]
-    assert ours.states(changelog) == {seed.name(n): {"f": {seed.FACT_ID: 10_000}, "a": 0} for n in range(9)}
+    assert ours.states(changelog) == {seed.name(n): {"f": {seed.fact_id(n): seed.fine(n)}, "a": 0} for n in range(9)}
     for partition in range(PARTITIONS):
         keys = [key for key, _ in seed.rows(partition, 9)]
         assert keys == sorted(keys)
+
+
+def test_the_laid_out_state_cannot_be_compressed_away() -> None:
+    """Else ten million entities would be a small store, whatever their number."""
+    entities = 20_000
+    laid = b"".join(key + value for key, value in seed.rows(0, entities))
+    assert len({seed.name(n) for n in range(entities)}) == len({seed.fact_id(n) for n in range(entities)}) == entities
+    assert len(zlib.compress(laid)) > 30 * entities / PARTITIONS
 
 
 def alerts_of(expected: Truth) -> list[dict[str, Any]]:
