@@ -78,6 +78,7 @@ async def _finish(app: EngineApp) -> None:
         consumer.stop_flow()
         await consumer.quiesce("stop", app.settings.stop_timeout_s / 2)
         consumer.drop_lanes()
+    await app.tables.recovery.halt()
     await app.tables.recovery.standbys.stop()
     if app._store is not None:
         app._store.flush(wait=True)  # not closed: a recovery under way may still write, and would end with 70
