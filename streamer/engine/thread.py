@@ -71,6 +71,9 @@ class SliceThread(driver.AIOKafkaConsumerThread):
             isolation_level="read_committed" if app.reads_committed else "read_uncommitted",
         )
 
+    def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
+        """Nothing: ``crash`` says it. (Faust's own prints it once more.)"""
+
     async def on_start(self) -> None:
         await super().on_start()
         if self.runtime.settings.instance_id is not None:
