@@ -33,8 +33,10 @@ class WriterLimits(NamedTuple):
     """How much goes into a transaction, and how long anything may take."""
 
     transaction_rows: int = 20_000  # batches are joined up to here; one batch is never split
+    statement_rows: int = 5_000  # of one table at once: also a slow server gets through one before its time is over
     connect_timeout_s: float = 10
-    statement_timeout_s: float = 25  # with its rollback below the engine's limit of a commit step (60 s)
+    statement_timeout_s: float = 25  # of each statement; a transaction has several, and no limit of its own
+    slow_after_s: float = 5  # a batch that takes longer waits for Postgres, and shows it: well below a stall (30 s)
     first_delay_s: float = 0.1
     max_delay_s: float = 2  # so long at most after Postgres' return until the sink goes on
     log_every_s: float = 30
@@ -46,7 +48,7 @@ class _Waiter(NamedTuple):
 
 
 class PostgresWriter:
-    """Writes batches over one connection; ``waiting`` and ``waiting_since`` (epoch seconds): Postgres is away."""
+    """Writes batches over one connection; ``waiting`` and ``waiting_since`` (epoch seconds): Postgres is away, or slow."""
 
     def __init__(
         self,
@@ -152,6 +154,8 @@ class PostgresWriter:
     async def _write_until_durable(self, batch: Batch) -> None:
         delay_s, logged_at = self.limits.first_delay_s, 0.0
         with ExitStack() as stack:
+            slow = asyncio.get_running_loop().call_later(self.limits.slow_after_s, self._is_slow, stack)
+            stack.callback(slow.cancel)
             while True:
                 try:
                     await self._attempt(batch)
@@ -181,7 +185,8 @@ class PostgresWriter:
         try:
             async with connection.transaction():
                 for table, rows in batch.sorted_rows():
-                    await _execute(connection, table, rows)
+                    for start in range(0, len(rows), self.limits.statement_rows):
+                        await _execute(connection, table, rows[start : start + self.limits.statement_rows])
                 self.in_transaction()
             self.after_transaction()
         except ERRORS as error:
@@ -212,6 +217,11 @@ class PostgresWriter:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
+
+    def _is_slow(self, stack: ExitStack) -> None:
+        if not self.waiting:
+            log.warning("postgres has been at one batch for %.0f s and goes on", self.limits.slow_after_s)
+        self._begin_waiting(stack)
 
     def _begin_waiting(self, stack: ExitStack) -> None:
         if self.waiting:

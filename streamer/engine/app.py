@@ -13,7 +13,8 @@ from faust.types import TP
 
 from streamer.engine import wall
 from streamer.engine.commit import CommitSteps
-from streamer.engine.exits import Exit, Refusal, fatal
+from streamer.engine.crash import code_of, crashed
+from streamer.engine.exits import Exit, fatal
 from streamer.engine.group_lag import GroupLag
 from streamer.engine.health import HealthServer
 from streamer.engine.lane import Lane
@@ -26,6 +27,7 @@ from streamer.engine.preflight import (
     compacted,
     delete_retention_ms,
     topic_settings,
+    topics_found,
     wait_for_kafka,
 )
 from streamer.engine.recovery import BulkRecovery, BulkTableManager
@@ -221,14 +223,15 @@ class EngineApp(faust.App):
     @property
     def ready(self) -> bool:
         """Partitions are owned and recovered, or none is this process's."""
-        none = bool(self.unassigned) or self.standing_by
-        return not self.runtime.stopping and not self.rebalancing and (bool(self.lanes) or none)
+        return not self.runtime.stopping and not self.rebalancing and (bool(self.lanes) or self.has_nothing_to_do)
 
     @property
-    def standing_by(self) -> bool:
-        """This process follows partitions of others."""
+    def has_nothing_to_do(self) -> bool:
+        """No source partition is this process's, and that is settled: it waits, perhaps with standbys of others'."""
+        due = any(tp.topic in self.sources for tp in self._assignment or ())
         recovery: BulkRecovery | None = self.tables._recovery
-        return recovery is not None and len(recovery.standbys) > 0
+        following = recovery is not None and len(recovery.standbys) > 0
+        return not self.rebalancing and not due and (bool(self.unassigned) or following)
 
     @property
     def recovering(self) -> dict[str, object] | None:
@@ -254,24 +257,31 @@ class EngineApp(faust.App):
         stream.add_processor(_unless_gone)
         return stream
 
-    async def on_start(self) -> None:
+    async def start(self) -> None:
         try:
-            await self._prepare()
-        except Refusal as exc:
-            fatal(exc.code, "start", exc)
+            await super().start()
+        except Exception as exc:  # noqa: BLE001 - whatever a part's start raises
+            fatal(code_of(exc), "start", exc)
+
+    def _crash(self, reason: BaseException) -> None:
+        """A part crashed. (Faust's own stops everything gracefully, with units that go on committing.)"""
+        crashed(self.runtime, reason)
+
+    async def on_start(self) -> None:
+        await self._prepare()
         await super().on_start()
 
     async def _prepare(self) -> None:
         await self._health.start()
-        found = await wait_for_kafka(self.runtime)
+        servers = self.settings.bootstrap_servers
+        found = await wait_for_kafka(self.runtime, lambda: topics_found(servers))
         check_topics(found, self._required(found))
         memory = self.runtime.memory = shares(self.settings, sum(found[topic] for topic in self.sources))
         for part, bound in memory.bounds().items():
             self.metrics.memory_bound.labels(part).set(bound)
         table = self.the_table
-        known = await topic_settings(
-            self.settings.bootstrap_servers, self.sources if table is None else {*self.sources, table.changelog_name}
-        )
+        asked = self.sources if table is None else {*self.sources, table.changelog_name}
+        known = await wait_for_kafka(self.runtime, lambda: topic_settings(servers, asked))
         self.sparse_topics = compacted(known) | self.committed_topics
         if table is not None:
             check_changelog(table.changelog_name, known, self.settings.unit_max_bytes)

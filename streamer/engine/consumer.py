@@ -49,6 +49,8 @@ class SliceConsumer(driver.Consumer):
         self.runtime: Runtime = self.app.runtime
         self._thread.runtime = self.runtime
         self.lanes: dict[TP, Lane] = {}
+        #: How often partitions were taken away: what began before is of a gone assignment.
+        self._revocations = 0
         self._turns = Turns()
         self._in_flight = InFlight()
         self.committed_at = self.runtime.clock()
@@ -185,6 +187,7 @@ class SliceConsumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """After recovery: where each source partition starts, checked against its state, then explicit seeks."""
+        revocations = self._revocations
         self.drop_lanes()
         await asyncio.wait_for(self._idle.wait(), _BROKER_CALL_S)
         assigned = self.assignment()
@@ -197,6 +200,8 @@ class SliceConsumer(driver.Consumer):
         offsets = {tp: lane.ledger.next for tp, lane in lanes.items()}
         await self._thread.call_thread(self._thread.start_at, offsets, assigned - sources)
         await self.app.load_outputs()
+        if revocations != self._revocations:
+            return
         self.lanes = lanes
         self.runtime.guarding = bool(lanes)
         self.committed_at = self.runtime.clock()
@@ -243,8 +248,13 @@ class SliceConsumer(driver.Consumer):
     commit_and_end_transactions = wait_empty
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self._revocations += 1
         self.stop_flow()
-        await self.quiesce("revoked", self._patience())
+        try:
+            await self.app.tables.recovery.give_back()
+            await self.quiesce("revoked", self._patience())
+        except Exception as exc:  # noqa: BLE001 - aiokafka logs it and gives the partitions back all the same
+            fatal(Exit.REVOKE, "revoked", exc)
         self.drop_lanes()
         self.app.release_partitions()
         await super().on_partitions_revoked(revoked)

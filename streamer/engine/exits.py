@@ -30,6 +30,8 @@ class Exit(IntEnum):
     LOCKED = 79
     LOSS = 80
     DISK = 81
+    BROKER = 82
+    FAULT = 83
 
 
 ADVICE: Final[dict[Exit, str]] = {
@@ -45,6 +47,10 @@ ADVICE: Final[dict[Exit, str]] = {
     Exit.LOCKED: "another process holds this state folder; stop it, or give this one another folder",
     Exit.LOSS: "records are gone that were not applied; accept it with --accept-loss, then it goes into the books",
     Exit.DISK: "make room where the state folder lies; nothing is lost, and a restart with room goes on by itself",
+    Exit.BROKER: "Kafka did not do what the process needs, the line above says what; look at the brokers and the rights of "
+    "this user. A restart tries again",
+    Exit.FAULT: "a part of the process failed where nothing should; nothing was acknowledged afterwards, a restart goes on. "
+    "If it repeats, send the log",
 }
 
 #: Restarting cannot help: a person must act.

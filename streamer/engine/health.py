@@ -6,13 +6,20 @@ not make it unready.
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import errno
+from typing import Any, Final
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from streamer.engine.exits import Exit, Refusal
+
 #: Where the port is written, for those who asked for a free one.
-PORT_FILE = "http.port"
+PORT_FILE: Final = "http.port"
+#: A port that is taken is tried again for so long.
+PORT_WAIT_S: Final = 5.0
+_PORT_RETRY_S: Final = 0.25
 
 
 class HealthServer:
@@ -30,10 +37,29 @@ class HealthServer:
         )
         self._runner = web.AppRunner(site_app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", settings.metrics_port).start()
+        await self._listen(self._runner, settings.metrics_port)
         port = self._runner.addresses[0][1]
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         (settings.state_dir / PORT_FILE).write_text(f"{port}\n")
+
+    async def _listen(self, runner: web.AppRunner, port: int) -> None:
+        """Raises Refusal(CONFIG) when the port is not to be had: at once where it is not allowed, else after a while, for the
+        process before may still be ending."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + PORT_WAIT_S
+        while True:
+            site = web.TCPSite(runner, "127.0.0.1", port)
+            try:
+                return await site.start()
+            except OSError as exc:
+                if exc.errno != errno.EADDRINUSE or clock() >= deadline:
+                    raise Refusal(
+                        Exit.CONFIG,
+                        f"port {port} of 127.0.0.1, for health and metrics, is not to be had ({exc.strerror}). Free it, or "
+                        "give another",
+                    ) from exc
+                await site.stop()
+            await asyncio.sleep(_PORT_RETRY_S)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         app = self._app

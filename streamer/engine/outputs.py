@@ -13,6 +13,7 @@ from aiokafka.structs import TopicPartition
 from streamer.engine import failpoints
 from streamer.engine.exits import Exit, Refusal
 from streamer.engine.fetch import fetch
+from streamer.engine.tasks import unbroken
 from streamer.engine.unit import Message
 
 if TYPE_CHECKING:
@@ -64,5 +65,5 @@ async def _restate(app: Any, table: KeyedTable, owned: OwnedPartition, topic: st
         if current is not None:
             messages.append(Message(app.now_ms(), key, current[0], current[1]))
     for part in runtime.appender.parts(messages, runtime.settings.output_batch_bytes):
-        owned.outputs[topic] = await runtime.steps.append(topic, owned.number, part, owned.outputs[topic])
+        owned.outputs[topic] = await unbroken(runtime.steps.append(topic, owned.number, part, owned.outputs[topic]))
     runtime.metrics.restated.labels(topic).inc(len(messages))

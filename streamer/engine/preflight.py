@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -16,6 +16,8 @@ from streamer.engine.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _FIRST_WAIT_S: Final = 0.25
 _LONGEST_WAIT_S: Final = 5.0
 
@@ -23,13 +25,13 @@ _LONGEST_WAIT_S: Final = 5.0
 TopicSettings = Mapping[str, Mapping[str, str]]
 
 
-async def wait_for_kafka(runtime: Runtime) -> dict[str, int]:
-    """Topic → partitions, once Kafka answers; waits as long as it takes, and says so."""
+async def wait_for_kafka(runtime: Runtime, ask: Callable[[], Awaitable[T]]) -> T:
+    """What ``ask`` returns, once Kafka answers; waits as long as it takes, and says so."""
     wait_s = _FIRST_WAIT_S
     with runtime.waiting_on("kafka"):
         while True:
             try:
-                return await _topics(runtime.settings.bootstrap_servers)
+                return await ask()
             except (KafkaError, OSError, TimeoutError) as exc:
                 log.warning(
                     "no answer from Kafka at %s (%s), asking again in %.1f s; is it running, is the address right?",
@@ -93,7 +95,8 @@ def delete_retention_ms(topic: str, settings: TopicSettings, default: int) -> in
     return int(settings.get(topic, {}).get("delete.retention.ms", default))
 
 
-async def _topics(bootstrap_servers: str) -> dict[str, int]:
+async def topics_found(bootstrap_servers: str) -> dict[str, int]:
+    """Topic → partitions, of all that there are."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     try:
         await admin.start()

@@ -1,6 +1,8 @@
 """State from the changelog, in bulk, before a partition is handed over. Not for: what is written of it (``restore``).
 
 From the position stored beside the rows to the end; then void last records are rewritten, then compacted outputs.
+A round (from the assignment to the flow of records) is one task, and is over before the partitions are given back: what it
+appended later would end their rightful new owner.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from streamer.engine.reader import reader
 from streamer.engine.restore import Restore
 from streamer.engine.standby import Standbys
 from streamer.engine.store import Deleted, Notes
+from streamer.engine.tasks import end, unbroken
 from streamer.engine.unit import Message
 
 if TYPE_CHECKING:
@@ -42,6 +45,9 @@ class BulkRecovery(Recovery):
         super().__init__(app, tables, **options)
         self.progress = Progress(app.metrics, app.runtime.clock)
         self.standbys = Standbys(app)
+        self._going: asyncio.Task[None] | None = None
+        #: The partitions were taken away, and none given yet.
+        self._revoked = False
 
     @Service.task
     async def _slurp_changelogs(self) -> None:
@@ -60,23 +66,52 @@ class BulkRecovery(Recovery):
             if await self.wait_for_stopped(self.signal_recovery_start):
                 break
             self.signal_recovery_start.clear()
-            generation = self._generation_id
-            try:
-                self._set_recovery_started()
-                await self.standbys.stop()
-                self.progress.active = False
-                await self._wait(self.app.learn_topic_ids())
-                if self.active_tps:
-                    await self._wait(self._recover(set(self.active_tps)))
-                await self._wait(self.on_recovery_completed(generation))
-                self.standbys.start({tp: self.tp_to_table[tp] for tp in self.standby_tps - self.active_tps})
-            except (RebalanceAgain, IllegalStateError):
-                continue
-            except ServiceStopped:
-                break
-            except Exception as exc:  # noqa: BLE001 - Faust's own swallows it and retries for ever
-                if not (self.app.should_stop or self.app.runtime.stopping):
-                    fatal(Exit.RECOVERY, "recovery", exc)
+            await self.halt()
+            if not self._revoked:
+                self._going = asyncio.ensure_future(self._go_round(self._generation_id))
+                self._going.add_done_callback(self._judge)
+
+    async def _go_round(self, generation: int) -> None:
+        self._set_recovery_started()
+        await self.standbys.stop()
+        self.progress.active = False
+        await self.app.learn_topic_ids()
+        if self.active_tps:
+            await self._recover(set(self.active_tps))
+        await self.on_recovery_completed(generation)
+        self.standbys.start({tp: self.tp_to_table[tp] for tp in self.standby_tps - self.active_tps})
+
+    def _judge(self, task: asyncio.Task[None]) -> None:
+        """A round that failed ends the process. (Faust's own swallows it and retries for ever.)"""
+        exc = None if task.cancelled() else task.exception()
+        if exc is None or isinstance(exc, RebalanceAgain | IllegalStateError):
+            return  # halted, or the assignment changed under it: another round comes
+        if self.should_stop or self.app.should_stop or self.app.runtime.stopping:
+            return
+        if isinstance(exc, ServiceStopped):  # what Faust makes of its own timeout
+            fatal(Exit.STALL, "recovery: Kafka did not tell the offsets of the source topics in time")
+        fatal(Exit.RECOVERY, "recovery", exc)
+
+    async def on_rebalance(self, *args: Any, **kwargs: Any) -> None:
+        self._revoked = False
+        await super().on_rebalance(*args, **kwargs)
+
+    async def on_stop(self) -> None:
+        await self.halt()
+        await super().on_stop()
+
+    async def give_back(self) -> None:
+        """The partitions are about to be taken away: the round is over when this returns, and none begins before others
+        are given."""
+        self._revoked = True
+        await self.halt()
+
+    async def halt(self) -> None:
+        """Ends the round, an append under way included; ends the process where that takes too long."""
+        task, limit = self._going, self.app.runtime.settings.revoke_timeout_s
+        if task is not None and not await end(task, limit):
+            fatal(Exit.REVOKE, f"a recovery did not end within {limit:.0f} s")
+        self._going = None
 
     async def _recover(self, tps: set[TP]) -> None:
         app, runtime = self.app, self.app.runtime
@@ -147,7 +182,7 @@ class BulkRecovery(Recovery):
                 m._replace(value=origin(owned.following, first + i) + (m.value or b"")[ORIGIN_BYTES:])
                 for i, m in enumerate(part)
             ]
-            owned.position = await runtime.steps.append(tp.topic, tp.partition, landing, first)
+            owned.position = await unbroken(runtime.steps.append(tp.topic, tp.partition, landing, first))
             deleted = [
                 Deleted(first + i, now, m.key or b"") for i, m in enumerate(part) if len(m.value or b"") == ORIGIN_BYTES
             ]

@@ -17,6 +17,7 @@ from aiokafka.structs import TopicPartition
 from streamer.engine.exits import Exit, fatal
 from streamer.engine.fetch import fetch
 from streamer.engine.reader import reader
+from streamer.engine.tasks import end
 
 if TYPE_CHECKING:
     from faust.types import TP
@@ -31,6 +32,8 @@ _FETCH_BYTES: Final = 1 << 20
 _ROUND_RECORDS: Final = 2_000
 _FETCH_S: Final = 0.5
 _RETRY_S: Final = 1.0
+#: Longer than a clean stop of the process may take: that one goes first, and needs no standbys.
+STOP_TIMEOUT_S: Final = 10.0
 
 
 class Standbys:
@@ -51,29 +54,32 @@ class Standbys:
         self._tables = {TopicPartition(*tp): table for tp, table in tables.items()}
         if self._tables:
             self._task = asyncio.ensure_future(self._run())
+            self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
-        """Lets go of all; nothing is written to the store any more when this returns."""
-        task, self._task = self._task, None
-        for tp in self._tables:
+        """Lets go of all; nothing is written to the store any more when this returns. Ends the process where that takes
+        longer than ``STOP_TIMEOUT_S``."""
+        task, tables = self._task, self._tables
+        self._task, self._tables = None, {}
+        if task is not None and not await end(task, STOP_TIMEOUT_S):
+            fatal(Exit.RECOVERY, f"standbys did not let go within {STOP_TIMEOUT_S:.0f} s")
+        for tp in tables:
             self._app.metrics.standby_lag.remove(*tp)
-        self._tables = {}
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+
+    def _ended(self, task: asyncio.Future[None]) -> None:
+        """Whatever it was: a store that is written wrongly must not be promoted, nor one that nobody follows any more."""
+        if task is self._task and not self._app.runtime.stopping:
+            exc = asyncio.CancelledError() if task.cancelled() else task.exception()
+            fatal(Exit.RECOVERY, "standbys ended without being told to", exc)
 
     async def _run(self) -> None:
-        while True:
+        while self._tables:  # a cancellation may be swallowed: then this is what ends it
             try:
                 async with reader(self._app.settings.bootstrap_servers, _FETCH_BYTES) as consumer:
                     await self._follow(consumer)
             except (KafkaError, OSError, TimeoutError) as exc:
                 log.warning("standbys: %s, trying again in %.0f s", type(exc).__name__, _RETRY_S)
                 await asyncio.sleep(_RETRY_S)
-            except Exception as exc:  # noqa: BLE001 - a store that is written wrongly must not be promoted
-                if not self._app.runtime.stopping:
-                    fatal(Exit.RECOVERY, "standbys", exc)
-                return
 
     async def _follow(self, consumer: Any) -> None:
         tps = list(self._tables)
@@ -83,7 +89,7 @@ class Standbys:
         for tp, restore in restores.items():
             consumer.seek(tp, restore.begin(begin[tp], end[tp]))
             await self._reached(consumer, tp, restore, end[tp])
-        while True:
+        while self._tables:
             for tp, part in (await fetch(consumer, tps, _FETCH_S, _ROUND_RECORDS)).items():
                 restores[tp].take(part)
                 self._app.metrics.standby_records.inc(len(part.records))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
@@ -19,6 +20,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from mode.utils.futures import maybe_async
 
 from streamer.engine.exits import Exit, fatal
 from streamer.engine.fetch import Fetched, fetch
@@ -38,6 +40,11 @@ class Start(NamedTuple):
     end: int
     committed: int | None
     topic_id: str = ""
+
+
+async def _call(fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Faust passes plain functions, too."""
+    return await maybe_async(fun(*args, **kwargs))
 
 
 class SliceThread(driver.AIOKafkaConsumerThread):
@@ -70,6 +77,14 @@ class SliceThread(driver.AIOKafkaConsumerThread):
             heartbeat_interval_ms=int(settings.heartbeat_s * 1000),
             isolation_level="read_committed" if app.reads_committed else "read_uncommitted",
         )
+
+    async def call_thread(self, fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Runs ``fun`` in the thread, beside whatever else was asked of it; a caller that gives up ends it there, too. (Faust's
+        two workers take one call after the other: two look-ups that hang would keep every commit and fetch waiting.)"""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_call(fun, args, kwargs), self.thread_loop))
+
+    def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
+        """Nothing: ``crash`` says it. (Faust's own prints it once more.)"""
 
     async def on_start(self) -> None:
         await super().on_start()

@@ -50,7 +50,7 @@ class Watchdog:
             if rt.waits or rt.kafka_is_silent():
                 self._excused_at = now
             return self._stalled(lanes, now, limit)
-        if self._app.unassigned or self._app.standing_by or rt.waits:
+        if self._app.has_nothing_to_do or rt.waits:
             self._idle_since = now
             return None
         idle = now - max(self._idle_since, self._app.recovery_moved_at)

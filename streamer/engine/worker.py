@@ -15,6 +15,7 @@ import uvloop
 
 from streamer.engine import exits, failpoints
 from streamer.engine.app import EngineApp
+from streamer.engine.crash import code_of, crashed, loop_handler, said_once
 from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.lock import FolderLock
 
@@ -28,6 +29,18 @@ class EngineWorker(faust.Worker):
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._stop_soon)
 
+    def execute_from_commandline(self) -> NoReturn:
+        """Runs until ``stop`` or ``fatal``. (Faust's own stops gracefully after a fault, and ends with 1.)"""
+        self.loop.set_exception_handler(loop_handler)
+        try:
+            self.loop.run_until_complete(self.start())
+        except Exception as exc:  # noqa: BLE001 - whatever it was
+            fatal(code_of(exc), "the process did not start", exc)
+        fatal(Exit.FAULT, "the process came to its end although nobody stopped it")
+
+    def _crash(self, reason: BaseException) -> None:
+        crashed(self.app.runtime, reason)
+
     def _stop_soon(self) -> None:
         app: EngineApp = self.app
         if not app.runtime.stopping:
@@ -40,6 +53,8 @@ def run(app: EngineApp) -> NoReturn:
     logging.basicConfig(
         level=app.settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(said_once)
     try:
         failpoints.arm(os.environ)
         FolderLock(app.settings.state_dir).take(app.settings.lock_wait_s)
@@ -55,11 +70,7 @@ def run(app: EngineApp) -> NoReturn:
         app, loglevel=app.settings.log_level, quiet=True, override_logging=False, redirect_stdouts=False
     )
     worker.spinner = None
-    try:
-        worker.execute_from_commandline()
-    except Exception as exc:  # noqa: BLE001 - a start that failed, by Faust or Kafka
-        fatal(Exit.STALL, "the process did not start", exc)
-    raise SystemExit(0)
+    worker.execute_from_commandline()
 
 
 async def stop(app: EngineApp) -> None:
@@ -78,6 +89,7 @@ async def _finish(app: EngineApp) -> None:
         consumer.stop_flow()
         await consumer.quiesce("stop", app.settings.stop_timeout_s / 2)
         consumer.drop_lanes()
+    await app.tables.recovery.halt()
     await app.tables.recovery.standbys.stop()
     if app._store is not None:
         app._store.flush(wait=True)  # not closed: a recovery under way may still write, and would end with 70

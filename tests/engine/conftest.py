@@ -1,4 +1,4 @@
-"""A workshop a test: its own topics, folders and processes on the session's broker."""
+"""A workshop a test: its own topics, folders and processes on the session's broker; ends that a test sees."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from streamer.engine import exits
 from tests.engine.workshop import Workshop
 
 
@@ -15,3 +16,20 @@ async def workshop(kafka: str, tmp_path: Path) -> AsyncIterator[Workshop]:
     made = Workshop(kafka, tmp_path)
     yield made
     made.kill_all()
+
+
+class EndedError(Exception):
+    """In place of the end of the process."""
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Exit codes of processes that ended."""
+    codes: list[int] = []
+
+    def terminate(code: int) -> None:
+        codes.append(code)
+        raise EndedError(code)
+
+    monkeypatch.setattr(exits, "terminate", terminate)
+    return codes

@@ -259,7 +259,7 @@ def test_a_failpoint_stops_the_process_once_and_lets_it_go_on(monkeypatch: pytes
 
 def test_every_exit_says_what_to_do() -> None:
     assert set(ADVICE) == set(Exit)
-    assert [int(e) for e in Exit] == list(range(70, 82))
+    assert [int(e) for e in Exit] == list(range(70, 84))
 
 
 def test_a_handlers_exception_is_shown_by_class_and_place_alone(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,8 @@ from aiokafka.errors import KafkaConnectionError
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
-from streamer.engine import recovery, standby
+from streamer.engine import recovery, standby, tasks
+from streamer.engine.exits import Exit
 from streamer.engine.fetch import Fetched
 from streamer.engine.metrics import Metrics
 from streamer.engine.recovery import BulkRecovery
@@ -23,6 +24,8 @@ from streamer.engine.runtime import Runtime
 from streamer.engine.settings import EngineSettings
 from streamer.engine.standby import Standbys
 from streamer.engine.store import Store
+from streamer.engine.unit import Message
+from tests.engine.conftest import EndedError
 from tests.engine.test_restore import DAY_MS, ID, Log, some_log
 
 TPS = [TP("c", 0), TP("c", 1)]
@@ -35,6 +38,8 @@ class Broker:
         self.logs = {0: some_log(), 1: Log()}
         self.positions: dict[TopicPartition, int] = {}
         self.away = 0
+        self.closing, self.may_close = asyncio.Event(), asyncio.Event()
+        self.may_close.set()
 
     def assign(self, tps: list[TopicPartition]) -> None:
         self.positions = dict.fromkeys(tps, 0)
@@ -65,7 +70,12 @@ class Broker:
 
     @asynccontextmanager
     async def reader(self, *_: Any) -> AsyncIterator[Broker]:
-        yield self
+        try:
+            yield self
+        finally:
+            self.closing.set()
+            with suppress(asyncio.CancelledError):  # as aiokafka's close
+                await self.may_close.wait()
 
 
 class Scene:
@@ -88,6 +98,9 @@ class Scene:
     def value(self, name: str, partition: int | None = None) -> float | None:
         labels = {} if partition is None else {"topic": "c", "partition": str(partition)}
         return self.app.metrics.registry.get_sample_value(name, labels)  # type: ignore[no-any-return]
+
+    async def broker_knows(self) -> None:
+        """No ids."""
 
     async def until(self, condition: Callable[[], bool]) -> None:
         for _ in range(20_000):
@@ -177,3 +190,170 @@ async def test_a_standby_that_missed_a_delete_is_built_anew(scene: Scene) -> Non
         standbys.start({TPS[0]: scene.table})
         standbys.start({TPS[0]: scene.table})
     await standbys.stop()
+
+
+async def test_standbys_let_go_although_a_cancellation_was_swallowed(scene: Scene, ends: list[int]) -> None:
+    standbys, broker = Standbys(scene.app), scene.broker
+    standbys.start(dict.fromkeys(TPS, scene.table))
+    await scene.until(lambda: scene.rows(0) == broker.logs[0].rows())
+    broker.may_close.clear()
+    broker.closing.clear()
+    broker.away = 1
+    await broker.closing.wait()
+    await standbys.stop()
+    broker.logs[0].put(b"late", b"v")
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+    assert b"late" not in scene.rows(0), "another may own it by now"
+    assert ends == []
+
+
+async def test_standbys_that_do_not_let_go_end_the_process(
+    scene: Scene, ends: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standby, "STOP_TIMEOUT_S", 0.01)
+
+    async def deaf(_end: Any, _within_s: float) -> bool:
+        return False
+
+    monkeypatch.setattr(standby, "end", deaf)
+    standbys = Standbys(scene.app)
+    standbys.start({TPS[0]: scene.table})
+    following = standbys._task
+    assert following is not None
+    with pytest.raises(EndedError):
+        await standbys.stop()
+    assert ends == [Exit.RECOVERY]
+    assert await tasks.end(following, 10)
+
+
+@pytest.mark.parametrize("how", ["raises", "cancelled"])
+async def test_standbys_that_die_end_the_process(scene: Scene, ends: list[int], how: str) -> None:
+    quiet: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: quiet.append(context["exception"]))
+    standbys = Standbys(scene.app)
+    standbys.start({TPS[0]: scene.table})
+    await scene.until(lambda: scene.rows(0) == scene.broker.logs[0].rows())
+    if how == "raises":
+        scene.broker.logs[0].row()
+        scene.table.restore = None
+        scene.broker.away = 1  # begins anew, and finds no table
+    else:
+        assert standbys._task is not None
+        standbys._task.cancel()
+    await scene.until(lambda: bool(ends))
+    assert ends == [Exit.RECOVERY]
+    assert [type(exc) for exc in quiet] == [EndedError]
+
+
+class Appends:
+    """Appends that land when they may; ``begun`` and ``landed``, by batch."""
+
+    def __init__(self) -> None:
+        self.begun: list[list[Message]] = []
+        self.landed: list[list[Message]] = []
+        self.may_land = asyncio.Event()
+
+    async def append(self, _topic: str, _partition: int, messages: list[Message], expected: int) -> int:
+        self.begun.append(messages)
+        await self.may_land.wait()
+        self.landed.append(messages)
+        return expected + len(messages)
+
+    def parts(self, messages: list[Message], _bytes: int) -> list[list[Message]]:
+        return [[message] for message in messages]
+
+
+class Rewriting(BulkRecovery):
+    """Reads the test's broker, rewrites what is spoiled; ``completed_rounds`` of the partitions were handed over."""
+
+    scene: Scene
+    completed_rounds = 0
+
+    async def _recover(self, tps: set[TP]) -> None:
+        for tp, restore in (await self._read(self.scene.broker, tps)).items():
+            owned = SimpleNamespace(
+                following=1, position=100, stored=restore.stored, marks=SimpleNamespace(landed=lambda *_: None)
+            )
+            await self._rewrite(SimpleNamespace(owned={tp.partition: owned}), tp, restore)  # type: ignore[arg-type]
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        self.completed_rounds += 1
+
+
+async def test_a_recovery_is_over_before_its_partitions_are_given_back(scene: Scene, ends: list[int]) -> None:
+    appends, log = Appends(), scene.broker.logs[0]
+    log.zombie(b"k3", b"late")
+    log.zombie(b"k4", b"late")
+    scene.runtime.steps = scene.runtime.appender = appends  # type: ignore[assignment]
+    app = scene.app
+    app.conf, app.should_stop, app.now_ms = SimpleNamespace(stream_recovery_delay=0.0), False, lambda: 0
+    app.in_recovery, app.learn_topic_ids = False, scene.broker_knows
+    reading = Rewriting(app, SimpleNamespace())
+    reading.scene = scene
+    reading.tp_to_table = {TPS[0]: scene.table}
+    reading.active_tps = {TPS[0]}
+    rounds = asyncio.ensure_future(Rewriting._restart_recovery.fun(reading))
+    reading.signal_recovery_start.set()
+    await scene.until(lambda: len(appends.begun) == 1)
+
+    giving = asyncio.ensure_future(reading.give_back())
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+    assert not giving.done(), "what is under way lands before another may own it"
+    appends.may_land.set()
+    await giving
+    assert len(appends.landed) == len(appends.begun) == 1, "and nothing follows it"
+    reading.signal_recovery_start.set()  # as if it had been asked for just before
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+    assert len(appends.begun) == 1
+    assert reading.completed_rounds == 0
+
+    reading._revoked = False
+    reading.signal_recovery_start.set()
+    await scene.until(lambda: reading.completed_rounds == 1)
+    assert len(appends.landed) == 3
+    assert await tasks.end(rounds, 10)
+    assert ends == []
+
+
+async def test_a_cancellation_that_is_lost_is_repeated() -> None:
+    lost = 0
+
+    async def hard_of_hearing() -> None:
+        nonlocal lost
+        while lost < 3:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                lost += 1
+
+    task = asyncio.ensure_future(hard_of_hearing())
+    await asyncio.sleep(0)
+    assert not await tasks.end(task, 0.0)
+    assert await tasks.end(task, 60.0)
+    assert lost == 3
+
+
+async def test_an_unbroken_step_is_awaited_to_its_end_and_says_how_it_ended() -> None:
+    async def step(gate: asyncio.Event, result: Exception | int) -> int:
+        await gate.wait()
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    for result, cancelled in ((7, False), (7, True), (KeyError("x"), True)):
+        gate = asyncio.Event()
+        caller = asyncio.ensure_future(tasks.unbroken(step(gate, result)))
+        await asyncio.sleep(0)
+        for _ in range(3 if cancelled else 0):
+            caller.cancel()
+            await asyncio.sleep(0)
+            assert not caller.done()
+        gate.set()
+        await asyncio.wait([caller])
+        if isinstance(result, Exception):
+            assert caller.exception() is result
+        else:
+            assert caller.cancelled() if cancelled else caller.result() == result

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faust.types import TP
 
+from streamer.engine import EngineApp
 from streamer.engine.metrics import Metrics
 from streamer.engine.runtime import Runtime
 from streamer.engine.settings import EngineSettings
@@ -23,7 +25,7 @@ class Scene:
             busy=False, held=False, end=10, ledger=SimpleNamespace(name="t-0", done=10), progress_at=0.0
         )
         self.app: Any = SimpleNamespace(
-            runtime=self.runtime, lanes={}, unassigned=False, standing_by=False, recovery_moved_at=0.0, committed_at=0.0
+            runtime=self.runtime, lanes={}, has_nothing_to_do=False, recovery_moved_at=0.0, committed_at=0.0
         )
         self.fresh()
         self.dog = Watchdog(self.app)
@@ -101,14 +103,45 @@ def test_offsets_that_are_not_committed_are_a_stall(scene: Scene) -> None:
 def test_a_worker_without_partitions_waits_but_not_for_a_recovery_that_stands_still(scene: Scene) -> None:
     assert scene.at(119) is None
     assert "no partitions" in (scene.at(121) or "")
-    scene.app.unassigned = True
+    scene.app.has_nothing_to_do = True
     assert scene.at(10_000) is None, "there are more workers than partitions"
-    scene.app.unassigned = False
-    scene.app.standing_by = True
-    assert scene.at(10_050) is None, "it follows partitions of others"
-    scene.app.standing_by = False
+    scene.app.has_nothing_to_do = False
     scene.app.recovery_moved_at = 10_100
     assert scene.at(10_150) is None
+
+
+MINE, OTHERS = TP("events", 0), TP("a-t-changelog", 1)
+
+
+@pytest.mark.parametrize(
+    ("assigned", "standbys", "rebalancing", "nothing"),
+    [
+        (set(), 0, False, True),
+        ({OTHERS}, 1, False, True),
+        ({OTHERS}, 0, False, False),  # standbys are about to be followed: that is a recovery
+        ({OTHERS}, 1, True, False),
+        (set(), 0, True, False),
+        ({MINE, OTHERS}, 1, False, False),
+        ({MINE, OTHERS}, 0, False, False),
+        (None, 0, False, False),  # not yet in the group
+    ],
+)
+def test_only_a_settled_assignment_without_a_source_is_nothing_to_do(
+    tmp_path: Path, assigned: set[TP] | None, standbys: int, rebalancing: bool, nothing: bool
+) -> None:
+    app = EngineApp(EngineSettings(app_id="a", bootstrap_servers="127.0.0.1:1", state_dir=tmp_path))
+    app.slices("events")
+    if assigned is not None:
+        app._update_assignment(assigned)
+        app.unassigned = not assigned
+    app.rebalancing = rebalancing
+    app.tables._recovery = SimpleNamespace(standbys=range(standbys))  # type: ignore[assignment]
+    assert app.has_nothing_to_do is nothing
+    assert app.ready is nothing, "no lanes yet"
+    now = app.runtime.loop_turned_at = app.runtime.clock() + 1_000
+    app.runtime.clock = lambda: now
+    verdict = app._watchdog.verdict()
+    assert (verdict is None) is nothing, verdict
 
 
 def test_a_stop_is_left_to_itself(scene: Scene) -> None:

@@ -164,6 +164,21 @@ async def test_a_transaction_is_bounded_in_rows(make: Make, db: Any) -> None:
     assert writer.transactions == 5
 
 
+async def test_a_statement_is_bounded_in_rows_and_its_transaction_stays_one(make: Make, db: Any) -> None:
+    writer = make(limits=WriterLimits(statement_rows=3))
+    seen: list[int] = []
+
+    async def connect(*arguments: Any, **options: Any) -> Any:
+        connection = await asyncpg.connect(*arguments, **options)
+        connection.add_query_logger(lambda query: seen.append(len(query.args[0]) if query.args else 0))
+        return connection
+
+    writer._connect = connect
+    await write(writer, *(samples.record(id_=f"e{n}") for n in range(10)))
+    assert await one(db, "SELECT count(*), count(DISTINCT xmin::text) FROM enterprise.record") == (10, 1)
+    assert [rows for rows in seen if rows] == [3, 3, 3, 1]
+
+
 class Outage:
     """Takes the place of a writer's sleep: says that it waits, and goes on when it is told."""
 
@@ -204,6 +219,37 @@ async def test_while_postgres_is_away_nothing_is_lost_and_it_shows(server: Serve
     assert await one(db, "SELECT count(*), count(DISTINCT event_id) FROM enterprise.record") == (21, 21)
     await db.close()
     await writer.close()
+
+
+async def test_a_slow_postgres_is_waited_for_and_shows_although_nothing_fails(
+    make: Make, db: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    waits, entered = asyncio.Event(), []
+
+    @contextmanager
+    def waiting_on() -> Iterator[None]:
+        entered.append("in")
+        waits.set()
+        yield
+        entered.append("out")
+
+    writer = make(limits=WriterLimits(slow_after_s=0.01))
+    writer.while_waiting = waiting_on
+    await write(writer, samples.record(id_="before"))
+    waits.clear()
+    entered.clear()
+    async with db.transaction():
+        await db.execute("LOCK TABLE enterprise.record IN ACCESS EXCLUSIVE MODE")
+        written = asyncio.create_task(write(writer, samples.record(id_="slow")))
+        await waits.wait()
+        assert (writer.waiting, entered, written.done()) == (True, ["in"], False)
+    await written
+    assert (writer.waiting, writer.attempts_failed, entered) == (False, 0, ["in", "out"])
+    assert "goes on" in caplog.text
+
+    writer.limits = WriterLimits(slow_after_s=3600)
+    await write(writer, samples.record(id_="quick"))
+    assert entered == ["in", "out"]
 
 
 async def test_a_server_that_starts_later_than_the_writer_is_waited_for(server: Server) -> None:
