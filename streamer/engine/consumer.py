@@ -57,6 +57,7 @@ class SliceConsumer(driver.Consumer):
         self._idle.set()
         self._committing = asyncio.Lock()
         self.runtime.wakeup = self._room.set
+        self.runtime.has_room = self.has_room
         self.runtime.end_offset = self._end_offset
 
     def _new_consumer_thread(self) -> SliceThread:
@@ -82,6 +83,8 @@ class SliceConsumer(driver.Consumer):
     async def _hand_over_once(self) -> None:
         self._room.clear()
         lanes, most = self.lanes, self.runtime.settings.slices_in_flight
+        for lane in lanes.values():
+            lane.go_on()
         active = self._get_active_partitions()
         ready = [tp for tp, lane in lanes.items() if lane.queued < most and len(lane.units) < most and tp in active]
         wanted = self._turns.choose(lanes, ready, self.app.gates)
@@ -128,6 +131,11 @@ class SliceConsumer(driver.Consumer):
             for lane in lanes.values():
                 lane.relieve()
         return min(room, self.runtime.settings.max_poll_records)
+
+    def has_room(self) -> bool:
+        """Whether all lanes together claim less than may be in flight: asked before work that no record brings, too."""
+        claimed = sum([lane.claimed_bytes for lane in self.lanes.values()])
+        return bool(claimed < self.runtime.memory.in_flight_bytes)
 
     async def _wait_for_room(self) -> None:
         try:
