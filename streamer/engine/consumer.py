@@ -206,6 +206,7 @@ class SliceConsumer(driver.Consumer):
         await self._thread.call_thread(self._thread.start_at, offsets, assigned - sources)
         await self.app.load_outputs()
         self.lanes = lanes
+        self._show(lanes)
         self.runtime.guarding = bool(lanes)
         self.committed_at = self.runtime.clock()
         for lane in lanes.values():
@@ -238,8 +239,9 @@ class SliceConsumer(driver.Consumer):
         return bool(self.runtime.waits) and all(unit.steps for lane in lanes for unit in lane.units)
 
     def drop_lanes(self) -> None:
-        for lane in self.lanes.values():
+        for (topic, partition), lane in self.lanes.items():
             lane.close()
+            self.runtime.metrics.forget(topic, partition)
         self.lanes = {}
         self.runtime.guarding = False
 
@@ -276,28 +278,36 @@ class SliceConsumer(driver.Consumer):
             await self.sleep(self.runtime.settings.lag_poll_s)
             try:
                 await asyncio.wait_for(self._poll_positions(), _BROKER_CALL_S)
+                await asyncio.wait_for(self._poll_topics(), _BROKER_CALL_S)
             except Refusal as exc:
-                fatal(exc.code, "while idle", exc)
+                fatal(exc.code, "while running", exc)
             except Exception as exc:  # noqa: BLE001 - a broker that is away shows in the lag and the watchdog's view
                 self.log.warning("positions not read: %s", type(exc).__name__)
+
+    async def _poll_topics(self) -> None:
+        """A source made anew under a running process: its offsets would go on where those of the old one ended."""
+        if self.app.topic_ids:
+            self.app.topics_seen(await self._thread.call_thread(self._thread.topic_ids, self.app.sources))
 
     async def _poll_positions(self) -> None:
         lanes = self.lanes
         if not lanes:
             return
         ends = await self._thread.call_thread(self._thread.ends, list(lanes))
+        if lanes is not self.lanes:
+            return
         self.runtime.answered()
         for tp, end in ends.items():
             lanes[tp].end = max(lanes[tp].end, end)
             lanes[tp].tidy_soon()
-        metrics = self.runtime.metrics
-        for (topic, partition), lane in lanes.items():
-            ledger = lane.ledger
-            marks = {"next": ledger.next, "done": ledger.done, "committed": ledger.committed or 0, "end": lane.end}
-            for mark, offset in marks.items():
-                metrics.position.labels(topic, partition, mark).set(offset)
-            metrics.lag.labels(topic, partition).set(max(0, lane.end - ledger.done))
+        self._show(lanes)
         await self._poll_single_writer(lanes)
+
+    def _show(self, lanes: dict[TP, Lane]) -> None:
+        for (topic, partition), lane in lanes.items():
+            ledger, end = lane.ledger, lane.end
+            marks = (ledger.next, ledger.done, ledger.committed or 0, end)
+            self.runtime.metrics.at(topic, partition, marks, max(0, end - ledger.done))
 
     async def _poll_single_writer(self, lanes: dict[TP, Lane]) -> None:
         """A foreign append is noticed while idle, too. Only a partition that was quiet before *and* after, its position

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
@@ -22,6 +23,7 @@ from faust.types import TP
 
 from streamer.engine.exits import Exit, fatal
 from streamer.engine.fetch import Fetched, fetch
+from streamer.engine.topic_ids import Found, topic_ids
 
 if TYPE_CHECKING:
     from streamer.engine.runtime import Runtime
@@ -44,6 +46,8 @@ class SliceThread(driver.AIOKafkaConsumerThread):
     """aiokafka in a thread of its own, so that heartbeats go on while a slice is being handled."""
 
     runtime: Runtime
+    #: What stood beside each committed offset: written again where the broker does not tell a topic's id any more.
+    _noted: Mapping[TopicPartition, str] = MappingProxyType({})
 
     def _create_worker_consumer(self, transport: Any) -> Any:  # noqa: ARG002 - the signature of Faust
         """As Faust's, with the settings that Faust has no name for."""
@@ -90,8 +94,12 @@ class SliceThread(driver.AIOKafkaConsumerThread):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """True only if the broker has them. (Faust's own crashes here, or says so although it has not.)"""
-        consumer, ids = self._ensure_consumer(), self.consumer.app.topic_ids
-        marks = {TopicPartition(*tp): OffsetAndMetadata(o, ids.get(tp.topic, b"").hex()) for tp, o in offsets.items()}
+        consumer, ids, noted = self._ensure_consumer(), self.consumer.app.topic_ids, self._noted
+        at = {TopicPartition(*tp): offset for tp, offset in offsets.items()}
+        marks = {
+            tp: OffsetAndMetadata(offset, ids.get(tp.topic, b"").hex() or noted.get(tp, ""))
+            for tp, offset in at.items()
+        }
         try:
             await consumer.commit(marks)
         except REFUSED as exc:
@@ -106,6 +114,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):
         begin, end = await consumer.beginning_offsets(wanted), await consumer.end_offsets(wanted)
         found = await consumer._coordinator.fetch_committed_offsets(wanted)
         committed = [found.get(tp, OffsetAndMetadata(None, "")) for tp in wanted]
+        self._noted = {tp: mark.metadata for tp, mark in found.items()}
         return {ensure_TP(tp): Start(begin[tp], end[tp], *mark) for tp, mark in zip(wanted, committed, strict=True)}
 
     async def start_at(self, offsets: Mapping[TP, int], others: Iterable[TP]) -> None:
@@ -132,6 +141,10 @@ class SliceThread(driver.AIOKafkaConsumerThread):
         """Log ends, from the broker."""
         found = await self._ensure_consumer().end_offsets([TopicPartition(*tp) for tp in tps])
         return {ensure_TP(tp): int(end) for tp, end in found.items()}
+
+    async def topic_ids(self, topics: Iterable[str]) -> Found | None:
+        """As the broker tells them now, over this consumer's connection."""
+        return await topic_ids(self._ensure_consumer()._client, topics)
 
     async def leave(self) -> None:
         """Stops the consumer; a dynamic member leaves the group so that others take over at once."""
