@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.errors import KafkaError
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -17,6 +18,7 @@ from mode import Service
 from streamer.engine import failpoints
 from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.gate import Turns
+from streamer.engine.kafka_errors import forbidden
 from streamer.engine.lane import Lane
 from streamer.engine.memory import InFlight
 from streamer.engine.slices import Slice
@@ -180,6 +182,10 @@ class SliceConsumer(driver.Consumer):
             except TimeoutError:
                 self.log.warning("offset commit: no answer from Kafka within %s s", _BROKER_CALL_S)
                 accepted = False
+            except KafkaError as exc:
+                if forbidden(exc) is not None:
+                    fatal(Exit.CONFIG, f"offset commit of the group {self.runtime.settings.app_id}", exc)
+                raise
             self.runtime.metrics.commits.labels("accepted" if accepted else "refused").inc()
             if accepted:
                 failpoints.hit("after_offset_commit")
@@ -282,6 +288,8 @@ class SliceConsumer(driver.Consumer):
             except Refusal as exc:
                 fatal(exc.code, "while running", exc)
             except Exception as exc:  # noqa: BLE001 - a broker that is away shows in the lag and the watchdog's view
+                if forbidden(exc) is not None:
+                    fatal(Exit.CONFIG, "while running", exc)
                 self.log.warning("positions not read: %s", type(exc).__name__)
 
     async def _poll_topics(self) -> None:

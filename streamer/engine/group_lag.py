@@ -7,10 +7,12 @@ import logging
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import for_code
+from aiokafka.errors import TopicAuthorizationFailedError, for_code
 from faust.types import TP
 
+from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.gate import Bound
+from streamer.engine.kafka_errors import advice, forbidden
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,9 @@ class GroupLag(Bound):
                 await asyncio.wait_for(self.measure(), MEASURE_TIMEOUT_S)
                 self._failed = False
             except Exception as exc:  # noqa: BLE001 - whatever it was, nothing is known: the gate closes, and it is asked again
+                if forbidden(exc) is not None:
+                    text = f"lag of {self.group} on {self.topic}: {advice(exc, topic=self.topic, group=self.group)}"
+                    fatal(Exit.CONFIG, "gate", Refusal(Exit.CONFIG, text))
                 if not self._failed:
                     log.warning("lag of %s on %s not measured: %s", self.group, self.topic, type(exc).__name__)
                 self._failed = True
@@ -94,6 +99,8 @@ def _partitions(topic: str, described: list[Any]) -> list[int]:
     for entry in described:
         if entry["topic"] == topic:
             code = next(filter(None, [entry["error_code"], *[p["error_code"] for p in entry["partitions"]]]), 0)
+            if code == TopicAuthorizationFailedError.errno:
+                raise TopicAuthorizationFailedError(topic)
             if code:
                 raise LagUnknownError(f"{topic}: {for_code(code).__name__}")
             numbers = sorted(p["partition"] for p in entry["partitions"])

@@ -11,11 +11,12 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
 from streamer.engine.exits import Exit, fatal
 from streamer.engine.fetch import fetch
+from streamer.engine.kafka_errors import passes
 from streamer.engine.reader import reader
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class Standbys:
                 async with reader(self._app.settings.bootstrap_servers, _FETCH_BYTES) as consumer:
                     await self._follow(consumer)
             except (KafkaError, OSError, TimeoutError) as exc:
+                if not (passes(exc) or isinstance(exc, OffsetOutOfRangeError)):  # that one begins anew
+                    fatal(Exit.RECOVERY, f"standbys: {', '.join(sorted({tp.topic for tp in self._tables}))}", exc)
                 log.warning("standbys: %s, trying again in %.0f s", type(exc).__name__, _RETRY_S)
                 await asyncio.sleep(_RETRY_S)
             except Exception as exc:  # noqa: BLE001 - a store that is written wrongly must not be promoted
