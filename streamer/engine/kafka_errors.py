@@ -38,7 +38,7 @@ def passes(exc: BaseException) -> bool:
     return isinstance(exc, OSError | TimeoutError)
 
 
-def forbidden(exc: BaseException | None) -> BaseException | None:
+def forbidden(exc: BaseException | None) -> KafkaError | None:
     """``exc``, or what it comes from, where that is Kafka refusing this user: no retry and no restart changes it."""
     while exc is not None:
         if isinstance(exc, _DENIED + _NO_LOGIN):
