@@ -173,9 +173,15 @@ class EngineApp(faust.App):
     def memory(self) -> dict[str, int]:
         """Bytes by part: what the parts with a bound hold, and the whole process."""
         lanes = list(self.lanes.values())
+
+        def read(part: str) -> int:
+            held_by_reader = self.runtime.reading.get(part)
+            return 0 if held_by_reader is None else held_by_reader()
+
         held = {
             "rows": sum(lane.owned.rows.held_bytes for lane in lanes if lane.owned is not None),
-            "in_flight": sum(lane.held_bytes for lane in lanes),
+            "in_flight": sum(lane.held_bytes for lane in lanes) + read("in_flight"),
+            "standbys": read("standbys"),
             "fetched": 0 if self._consumer is None else self._consumer._thread.buffered_bytes(),
             "keys": len(self.runtime._remembered) * KEY_BYTES,
             "process": resident_bytes(),

@@ -38,6 +38,8 @@ class Runtime:
         self.appender: Appender | None = None
         #: Wakes the fetch loop: a partition may have room again.
         self.wakeup: Callable[[], None] = _nothing
+        #: What readers of whole topics hold at the moment, by the part of the budget that it counts to.
+        self.reading: dict[str, Callable[[], int]] = {}
         #: Whether all partitions together hold less than may be in flight.
         self.has_room: Callable[[], bool] = _always
         #: The log end offset of a partition, from the broker.

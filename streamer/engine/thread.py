@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
@@ -23,6 +22,7 @@ from faust.types import TP
 
 from streamer.engine.exits import Exit, fatal
 from streamer.engine.fetch import Fetched, fetch
+from streamer.engine.reader import waiting
 from streamer.engine.topic_ids import Found, topic_ids
 
 if TYPE_CHECKING:
@@ -133,9 +133,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):
 
     def buffered_bytes(self) -> int:
         """Answers that wait to be handed over, by their count and greatest size."""
-        fetcher = getattr(self._consumer, "_fetcher", None)
-        answers = [] if fetcher is None else [a for a in list(fetcher._records.values()) if isinstance(a, FetchResult)]
-        return len(answers) * self.runtime.memory.fetch_partition_bytes
+        return waiting(self._consumer) * self.runtime.memory.fetch_partition_bytes
 
     async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
         """Log ends, from the broker."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,8 @@ from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.group_lag import GroupLag
 from streamer.engine.kafka_errors import advice, forbidden, passes
 from streamer.engine.metrics import Metrics
+from streamer.engine.runtime import Runtime
+from streamer.engine.settings import EngineSettings
 from streamer.engine.standby import Standbys
 
 
@@ -105,13 +108,14 @@ async def test_a_start_does_not_wait_for_what_does_not_come(monkeypatch: pytest.
     ("exc", "code"), [(TopicAuthorizationFailedError("c"), Exit.CONFIG), (InvalidTopicError("c"), Exit.RECOVERY)]
 )
 async def test_a_standby_does_not_ask_for_ever_what_it_may_not_read(
-    monkeypatch: pytest.MonkeyPatch, ends: list[int], exc: Exception, code: Exit
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ends: list[int], exc: Exception, code: Exit
 ) -> None:
     def reader(*_: Any) -> Any:
         raise exc
 
     monkeypatch.setattr(standby, "reader", reader)
-    app = SimpleNamespace(settings=SimpleNamespace(bootstrap_servers="b"), runtime=SimpleNamespace(stopping=False))
+    settings = EngineSettings(app_id="a", bootstrap_servers="b", state_dir=tmp_path, num_standby_replicas=1)
+    app = SimpleNamespace(settings=settings, runtime=Runtime(settings, Metrics()))
     standbys = Standbys(app)
     standbys._tables = {TopicPartition("c", 0): None}  # type: ignore[dict-item]
     with pytest.raises(EndedError):
