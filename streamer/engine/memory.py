@@ -188,8 +188,9 @@ def shares(settings: EngineSettings, partitions: int) -> Shares:
             Exit.CONFIG,
             f"a memory budget of {budget // MIB} MiB is too small for {partitions} source partitions: the program takes "
             f"{PROGRAM_BYTES // MIB} MiB, standbys {reserve // MIB} MiB, each partition at least "
-            f"{FETCH_PARTITION_LEAST_BYTES >> 10} KiB of fetched records and {ROWS_PARTITION_LEAST_BYTES >> 10} KiB of rows, units under way {UNIT_FACTOR} times "
-            f"{settings.unit_max_bytes // MIB} MiB. Give it at least {-(-needed // MIB)} MiB (STREAMER_MEMORY_MB)",
+            f"{FETCH_PARTITION_LEAST_BYTES >> 10} KiB of fetched records and {ROWS_PARTITION_LEAST_BYTES >> 10} KiB of rows, "
+            f"units under way {UNIT_FACTOR} times {settings.unit_max_bytes // MIB} MiB. Give it at least "
+            f"{-(-needed // MIB)} MiB (STREAMER_MEMORY_MB)",
         )
     left = budget - PROGRAM_BYTES - reserve
     fetch = int(left * FETCH_SHARE)
