@@ -66,7 +66,7 @@ def build(role: str, settings: Settings) -> EngineApp:
             sources=names,
             domains=domains,
             partitions=settings.partitions,
-            observe=BooksCollector(app.metrics.registry).observe,
+            observe=BooksCollector(app.metrics.registry, app.owned_partitions).observe,
         )
     else:
         sink.register(app, dsn=settings.require_database(), sources=names, domains=domains)

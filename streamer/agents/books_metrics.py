@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import date, datetime, time
 from typing import Any, Final
 
@@ -17,10 +17,12 @@ FATES: Final = ("applied", "duplicate", "superseded", "dead_lettered", "witness"
 
 
 class BooksCollector(Collector):
-    """Partition rows as last seen by this process: items by source and fate, and how far each partition's clock is."""
+    """Partition rows as last seen by this process: items by source and fate, and how far each partition's clock is. Of those
+    that it owns: what it saw of others is their owners' to tell."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, owned: Callable[[], Collection[int]]) -> None:
         self._rows: dict[int, Partition] = {}
+        self._owned = owned
         registry.register(self)
 
     def observe(self, partition: int, row: Partition) -> None:
@@ -40,6 +42,8 @@ class BooksCollector(Collector):
             "The date each partition has, at 00:00 Beijing.",
             labels=["partition"],
         )
+        owned = self._owned()
+        self._rows = {partition: row for partition, row in self._rows.items() if partition in owned}
         for partition, row in sorted(self._rows.items()):
             label = str(partition)
             for source, counts in list(row.books.items()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import faust
@@ -37,7 +37,7 @@ from streamer.engine.settings import EngineSettings
 from streamer.engine.slices import Slice, Sweep
 from streamer.engine.store import Store
 from streamer.engine.table import KeyedTable, Restate
-from streamer.engine.topic_ids import ask
+from streamer.engine.topic_ids import Found, KnownIds, ask
 from streamer.engine.transport import SliceTransport
 from streamer.engine.watchdog import Watchdog
 
@@ -74,8 +74,7 @@ class EngineApp(faust.App):
         #: Source topics that wait while their gate is closed.
         self.gates: dict[str, GroupLag] = {}
         self.the_table: KeyedTable | None = None
-        #: Topic → id, of the topics that are checked; empty where the broker does not tell.
-        self.topic_ids: dict[str, bytes] = {}
+        self._known_ids = KnownIds(settings.state_dir / "topic-ids.json", settings.app_id, self.sources)
         self.recovery_moved_at = self.runtime.clock()
         self._store: Store | None = None
         self._watchdog = Watchdog(self)
@@ -155,6 +154,10 @@ class EngineApp(faust.App):
 
     # -- what the parts ask
 
+    def owned_partitions(self) -> Collection[int]:
+        """Of the table; none before recovery is done."""
+        return () if self.the_table is None else self.the_table.owned.keys()
+
     def table_of(self, topic: str) -> KeyedTable | None:
         table = self.the_table
         return table if table is not None and table.source == topic else None
@@ -172,9 +175,15 @@ class EngineApp(faust.App):
     def memory(self) -> dict[str, int]:
         """Bytes by part: what the parts with a bound hold, and the whole process."""
         lanes = list(self.lanes.values())
+
+        def read(part: str) -> int:
+            held_by_reader = self.runtime.reading.get(part)
+            return 0 if held_by_reader is None else held_by_reader()
+
         held = {
             "rows": sum(lane.owned.rows.held_bytes for lane in lanes if lane.owned is not None),
-            "in_flight": sum(lane.held_bytes for lane in lanes),
+            "in_flight": sum(lane.held_bytes for lane in lanes) + read("in_flight"),
+            "standbys": read("standbys"),
             "fetched": 0 if self._consumer is None else self._consumer._thread.buffered_bytes(),
             "keys": len(self.runtime._remembered) * KEY_BYTES,
             "process": resident_bytes(),
@@ -204,15 +213,33 @@ class EngineApp(faust.App):
     recovered = recovery_moved
 
     def release_partitions(self) -> None:
-        """The assignment is gone: what was decoded of it may be out of date."""
+        """The assignment is gone: what was decoded of it may be out of date, and what is left of it is another's to show."""
         if self.the_table is not None:
             self.the_table.owned.clear()
+        recovery: BulkRecovery | None = self.tables._recovery
+        if recovery is not None:
+            recovery.progress.forget()
+
+    @property
+    def topic_ids(self) -> Mapping[str, bytes]:
+        """Topic → id, of the topics that are checked; empty where the broker does not tell."""
+        return self._known_ids.ids
 
     async def learn_topic_ids(self) -> None:
-        """Of the sources and the changelog; before each start of partitions, for one may have been made anew."""
+        """Of the sources and the changelog; before each start of partitions, for one may have been made anew. Raises
+        Refusal(CONFIG) when a source was."""
         table = self.the_table
         topics = self.sources if table is None else {*self.sources, table.changelog_name}
-        self.topic_ids = await ask(self.settings.bootstrap_servers, topics)
+        found = await ask(self.settings.bootstrap_servers, topics)
+        self._known_ids.take(found)
+        untold = sorted(topics - found.ids.keys())
+        if found.ids and untold:
+            self.log.warning("the broker does not tell the ids of %s: kept as known", ", ".join(untold))
+
+    def topics_seen(self, found: Found | None) -> None:
+        """While running: what the broker tells of the sources now. Raises Refusal(CONFIG) when one was made anew."""
+        if found is not None:
+            self._known_ids.take(found)
 
     async def load_outputs(self) -> None:
         """Metadata of the outputs: partitions cannot be chosen without it."""

@@ -140,7 +140,7 @@ class CommitSteps:
         ]
         notes = NOTHING
         if deleted or due.settled:
-            notes = Notes(deleted, [mark.offset for mark in due.settled])
+            notes = Notes(deleted, [(mark.offset, mark.key) for mark in due.settled])
         owned.stored.write(payloads, owned.position, notes)
         owned.marks.landed(deleted, due.settled)
         self.runtime.metrics.tombstones.inc(len(due.tombstones))

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.errors import KafkaError
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -17,6 +18,7 @@ from mode import Service
 from streamer.engine import failpoints
 from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.gate import Turns
+from streamer.engine.kafka_errors import forbidden
 from streamer.engine.lane import Lane
 from streamer.engine.memory import InFlight
 from streamer.engine.slices import Slice
@@ -59,6 +61,7 @@ class SliceConsumer(driver.Consumer):
         self._idle.set()
         self._committing = asyncio.Lock()
         self.runtime.wakeup = self._room.set
+        self.runtime.has_room = self.has_room
         self.runtime.end_offset = self._end_offset
 
     def _new_consumer_thread(self) -> SliceThread:
@@ -84,6 +87,8 @@ class SliceConsumer(driver.Consumer):
     async def _hand_over_once(self) -> None:
         self._room.clear()
         lanes, most = self.lanes, self.runtime.settings.slices_in_flight
+        for lane in lanes.values():
+            lane.go_on()
         active = self._get_active_partitions()
         ready = [tp for tp, lane in lanes.items() if lane.queued < most and len(lane.units) < most and tp in active]
         wanted = self._turns.choose(lanes, ready, self.app.gates)
@@ -131,6 +136,11 @@ class SliceConsumer(driver.Consumer):
                 lane.relieve()
         return min(room, self.runtime.settings.max_poll_records)
 
+    def has_room(self) -> bool:
+        """Whether all lanes together claim less than may be in flight: asked before work that no record brings, too."""
+        claimed = sum([lane.claimed_bytes for lane in self.lanes.values()])
+        return bool(claimed < self.runtime.memory.in_flight_bytes)
+
     async def _wait_for_room(self) -> None:
         try:
             await asyncio.wait_for(self._room.wait(), _FETCH_IDLE_S)
@@ -174,6 +184,10 @@ class SliceConsumer(driver.Consumer):
             except TimeoutError:
                 self.log.warning("offset commit: no answer from Kafka within %s s", _BROKER_CALL_S)
                 accepted = False
+            except KafkaError as exc:
+                if forbidden(exc) is not None:
+                    fatal(Exit.CONFIG, f"offset commit of the group {self.runtime.settings.app_id}", exc)
+                raise
             self.runtime.metrics.commits.labels("accepted" if accepted else "refused").inc()
             if accepted:
                 failpoints.hit("after_offset_commit")
@@ -203,6 +217,7 @@ class SliceConsumer(driver.Consumer):
         if revocations != self._revocations:
             return
         self.lanes = lanes
+        self._show(lanes)
         self.runtime.guarding = bool(lanes)
         self.committed_at = self.runtime.clock()
         for lane in lanes.values():
@@ -235,8 +250,9 @@ class SliceConsumer(driver.Consumer):
         return bool(self.runtime.waits) and all(unit.steps for lane in lanes for unit in lane.units)
 
     def drop_lanes(self) -> None:
-        for lane in self.lanes.values():
+        for (topic, partition), lane in self.lanes.items():
             lane.close()
+            self.runtime.metrics.forget(topic, partition)
         self.lanes = {}
         self.runtime.guarding = False
 
@@ -278,28 +294,38 @@ class SliceConsumer(driver.Consumer):
             await self.sleep(self.runtime.settings.lag_poll_s)
             try:
                 await asyncio.wait_for(self._poll_positions(), _BROKER_CALL_S)
+                await asyncio.wait_for(self._poll_topics(), _BROKER_CALL_S)
             except Refusal as exc:
-                fatal(exc.code, "while idle", exc)
+                fatal(exc.code, "while running", exc)
             except Exception as exc:  # noqa: BLE001 - a broker that is away shows in the lag and the watchdog's view
+                if forbidden(exc) is not None:
+                    fatal(Exit.CONFIG, "while running", exc)
                 self.log.warning("positions not read: %s", type(exc).__name__)
+
+    async def _poll_topics(self) -> None:
+        """A source made anew under a running process: its offsets would go on where those of the old one ended."""
+        if self.app.topic_ids:
+            self.app.topics_seen(await self._thread.call_thread(self._thread.topic_ids, self.app.sources))
 
     async def _poll_positions(self) -> None:
         lanes = self.lanes
         if not lanes:
             return
         ends = await self._thread.call_thread(self._thread.ends, list(lanes))
+        if lanes is not self.lanes:
+            return
         self.runtime.answered()
         for tp, end in ends.items():
             lanes[tp].end = max(lanes[tp].end, end)
             lanes[tp].tidy_soon()
-        metrics = self.runtime.metrics
-        for (topic, partition), lane in lanes.items():
-            ledger = lane.ledger
-            marks = {"next": ledger.next, "done": ledger.done, "committed": ledger.committed or 0, "end": lane.end}
-            for mark, offset in marks.items():
-                metrics.position.labels(topic, partition, mark).set(offset)
-            metrics.lag.labels(topic, partition).set(max(0, lane.end - ledger.done))
+        self._show(lanes)
         await self._poll_single_writer(lanes)
+
+    def _show(self, lanes: dict[TP, Lane]) -> None:
+        for (topic, partition), lane in lanes.items():
+            ledger, end = lane.ledger, lane.end
+            marks = (ledger.next, ledger.done, ledger.committed or 0, end)
+            self.runtime.metrics.at(topic, partition, marks, max(0, end - ledger.done))
 
     async def _poll_single_writer(self, lanes: dict[TP, Lane]) -> None:
         """A foreign append is noticed while idle, too. Only a partition that was quiet before *and* after, its position

@@ -14,6 +14,8 @@ from contextlib import suppress
 from enum import IntEnum
 from typing import Final, NoReturn
 
+from streamer.engine.kafka_errors import advice, forbidden
+
 
 class Exit(IntEnum):
     """Exit codes; ``ADVICE`` says what each one asks of an operator."""
@@ -97,9 +99,11 @@ def out_of_room(exc: BaseException | None) -> BaseException | None:
 
 def fatal(code: Exit, why: str, exc: BaseException | None = None) -> NoReturn:
     """Ends the process at once: nothing is acknowledged, committed or flushed on this path."""
-    full = out_of_room(exc)
+    full, denied = out_of_room(exc), forbidden(exc)
     if full is not None:
         code, why, exc = Exit.DISK, f"the disk is full: {why}", full
+    elif denied is not None:
+        code, why, exc = Exit.CONFIG, f"{why}: {advice(denied)}", None
     elif isinstance(exc, Refusal):
         code, why, exc = exc.code, f"{why}: {exc}", None
     lines = [f"fatal: exit {int(code)} ({code.name.lower()}): {why}"]

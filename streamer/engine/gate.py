@@ -35,21 +35,23 @@ class Gate(Protocol):
 class Bound:
     """Closed from ``most`` on, open again from half of it; closed as long as nothing is known.
 
-    What passed since the last measure began counts as not yet worked off: the bound holds between two measures, too.
+    What passed and was not yet written when the last measure began counts beside it: the bound holds between two measures, too.
     """
 
-    def __init__(self, most: int, clock: Callable[[], float]) -> None:
+    def __init__(self, most: int, clock: Callable[[], float], in_flight: Callable[[], int] = lambda: 0) -> None:
+        """``in_flight``: how many of the records that passed are not yet written, which no measure can see."""
         self._most = most
         self._reopen = int(most * REOPEN_SHARE)
         self._clock = clock
+        self.in_flight = in_flight
         self._measured: int | None = None
         self._measured_at = 0.0
         self._passed = 0
         self._shut = True
 
     def begin(self) -> int:
-        """A measure begins; give what this returns to ``measured``."""
-        return self._passed
+        """A measure begins; give what this returns to ``measured``: how much of what passed it will see."""
+        return max(0, self._passed - self.in_flight())
 
     def measured(self, value: int, begun: int) -> None:
         self._measured, self._measured_at = value, self._clock()
@@ -60,7 +62,7 @@ class Bound:
 
     @property
     def value(self) -> int | None:
-        """The last measure with what passed since; None: unknown, or too old to tell."""
+        """The last measure with what passed and is not in it; None: unknown, or too old to tell."""
         if self._measured is None or self._clock() - self._measured_at > MEASURE_VALID_S:
             return None
         return self._measured + self._passed

@@ -69,6 +69,8 @@ class Lane:
         self._tidying: asyncio.Handle | None = None
         #: Something may be due: a slice was handled, or the last sweep said so.
         self._due = False
+        #: What was to be done between units waits for memory (``go_on``).
+        self._starved = False
         self._abandoned = False
         self.redelivered = runtime.metrics.redelivered.labels(topic)
         self._target_bytes = runtime.settings.unit_target_bytes
@@ -226,7 +228,7 @@ class Lane:
 
     def relieve(self) -> None:
         """Memory is short: what is open and whole goes on its way without waiting for more."""
-        if self.open is not None and self.live and not self.queued and self.open.following > self.open.first:
+        if self.open is not None and self.live and not self.queued and not self._is_empty(self.open):
             self.commit("memory")
 
     def commit(self, why: str) -> None:
@@ -293,9 +295,8 @@ class Lane:
 
     def _sweep(self) -> None:
         self._sweeping = None
-        room = len(self.units) < self.runtime.settings.slices_in_flight
-        if self.sweep is None or not self.live or self.handling is not None or not room:
-            return  # done() and landed units ask again
+        if self.sweep is None or not self._may_work():
+            return
         self.turn()  # a day with much due reads many rows, and no record may come meanwhile
         try:
             more = self.sweep()
@@ -314,9 +315,8 @@ class Lane:
 
     def _tidy(self) -> None:
         self._tidying = None
-        room = len(self.units) < self.runtime.settings.slices_in_flight
-        if self.chores is None or not self.live or self.handling is not None or not room:
-            return  # done() and landed units ask again
+        if self.chores is None or not self._may_work():
+            return
         self.turn()
         try:
             self.chores.work(self.unit())
@@ -325,6 +325,23 @@ class Lane:
         self.consider()
         if self.chores.pending:
             self.tidy_soon()
+
+    def go_on(self) -> None:
+        """Memory may have become free, of this lane or another: what waited for it is asked again."""
+        if self._starved:
+            self._starved = False
+            if self._due:
+                self.sweep_soon()
+            self.tidy_soon()
+
+    def _may_work(self) -> bool:
+        """Whether a piece of work between units may begin; done(), landed units and ``go_on`` ask again."""
+        if not self.live or self.handling is not None or len(self.units) >= self.runtime.settings.slices_in_flight:
+            return False
+        if self.runtime.has_room():
+            return True
+        self._starved = True
+        return False
 
     # -- inside
 

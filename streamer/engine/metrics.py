@@ -8,6 +8,8 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 1
 _BYTES = (1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 2e6, 4e6)
 _RECORDS = (1, 10, 100, 1_000, 3_000, 10_000, 30_000)
 
+_MARKS = ("next", "done", "committed", "end")
+
 
 class Metrics:
     """All metrics of one process; ``registry`` also takes a role's own."""
@@ -58,3 +60,15 @@ class Metrics:
         self.waiting = Gauge("streamer_waiting", "1 while a server outside is being waited for.", ("on",), registry=r)
         self.assigned = Gauge("streamer_assigned_partitions", "Source partitions owned.", registry=r)
         self.ready = Gauge("streamer_ready", "1 when partitions are owned and recovered, or none is due.", registry=r)
+
+    def at(self, topic: str, partition: int, marks: tuple[int, int, int, int], lag: int) -> None:
+        """Where a source partition is; ``marks``: next, done, committed, end."""
+        for mark, offset in zip(_MARKS, marks, strict=True):
+            self.position.labels(topic, partition, mark).set(offset)
+        self.lag.labels(topic, partition).set(lag)
+
+    def forget(self, topic: str, partition: int) -> None:
+        """The partition is no longer this process's: its last values would stand beside its owner's for ever."""
+        for mark in _MARKS:
+            self.position.remove(topic, partition, mark)
+        self.lag.remove(topic, partition)

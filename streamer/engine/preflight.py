@@ -12,6 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from streamer.engine.exits import Exit, Refusal
+from streamer.engine.kafka_errors import advice, passes
 from streamer.engine.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -26,13 +27,16 @@ TopicSettings = Mapping[str, Mapping[str, str]]
 
 
 async def wait_for_kafka(runtime: Runtime, ask: Callable[[], Awaitable[T]]) -> T:
-    """What ``ask`` returns, once Kafka answers; waits as long as it takes, and says so."""
+    """What ``ask`` returns, once Kafka answers; waits as long as it takes, and says so. Raises Refusal(CONFIG) for an answer that
+    asking again does not change."""
     wait_s = _FIRST_WAIT_S
     with runtime.waiting_on("kafka"):
         while True:
             try:
                 return await ask()
             except (KafkaError, OSError, TimeoutError) as exc:
+                if not passes(exc):
+                    raise Refusal(Exit.CONFIG, f"{runtime.settings.bootstrap_servers}: {advice(exc)}") from exc
                 log.warning(
                     "no answer from Kafka at %s (%s), asking again in %.1f s; is it running, is the address right?",
                     runtime.settings.bootstrap_servers,

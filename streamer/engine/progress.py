@@ -31,9 +31,7 @@ class Progress:
 
     def begin(self, left: Mapping[tuple[str, int], int]) -> None:
         """A recovery starts, with so many records to go by (topic, partition)."""
-        for topic, partition in self._left.keys() - left.keys():
-            self._metrics.recovery_remaining.remove(topic, partition)
-        self._left = {}
+        self.forget()
         self._began = self._line_at = self._clock()
         self.active = True
         for where, records in left.items():
@@ -43,8 +41,10 @@ class Progress:
         self._say("recovery begins: %d records of %d partitions to read", self._total, len(left))
 
     def moved(self, where: tuple[str, int], left: int) -> None:
-        """One partition got further; more is left than before when it must be read anew."""
-        before = self._left[where]
+        """One partition got further; more is left than before when it must be read anew. Nothing of one that is forgotten."""
+        before = self._left.get(where)
+        if before is None:
+            return
         if left > before:
             self._total += left - before
         self._set(where, left)
@@ -71,6 +71,13 @@ class Progress:
         self._metrics.recovery_seconds.set(took)
         self._say("recovery done: %d records in %.1f s", self._total, took)
         self.active = False
+
+    def forget(self) -> None:
+        """The assignment is gone, and with it whatever is left."""
+        for topic, partition in self._left:
+            self._metrics.recovery_remaining.remove(topic, partition)
+        self._left = {}
+        self._total = 0
 
     @property
     def left(self) -> int:

@@ -21,6 +21,7 @@ from mode import Service
 from streamer.engine import failpoints
 from streamer.engine.exits import Exit, fatal
 from streamer.engine.fetch import fetch
+from streamer.engine.memory import Rounds
 from streamer.engine.outputs import repair_outputs
 from streamer.engine.partition_row import ORIGIN_BYTES, origin
 from streamer.engine.progress import Progress
@@ -115,7 +116,9 @@ class BulkRecovery(Recovery):
 
     async def _recover(self, tps: set[TP]) -> None:
         app, runtime = self.app, self.app.runtime
-        async with reader(runtime.settings.bootstrap_servers) as consumer:
+        outputs = 0 if app.the_table is None else len(app.the_table.restate)
+        bounds = runtime.memory.recovery(max(len(tps), outputs))
+        async with reader(runtime, "in_flight", bounds) as consumer:
             restores = await self._read(consumer, tps)
             share = runtime.memory.rows_bytes // max(1, len(tps))
             for tp, restore in restores.items():
@@ -134,6 +137,7 @@ class BulkRecovery(Recovery):
         for tp, restore in restores.items():
             consumer.seek(tp, restore.begin(begin[tp], end[tp]))
         self.progress.begin({tp: end[tp] - restore.position for tp, restore in restores.items()})
+        rounds = Rounds(self.app.runtime.memory.recovery(len(tables)), _ROUND_RECORDS)
         pending = set(restores)
         while pending:
             for tp in [tp for tp in pending if restores[tp].position >= end[tp]]:
@@ -143,14 +147,15 @@ class BulkRecovery(Recovery):
                     consumer.seek(tp, restores[tp].anew(begin[tp]))
                     self.progress.moved(tp, end[tp] - begin[tp])
             if pending:
-                await self._round(consumer, {tp: restores[tp] for tp in pending}, end)
+                await self._round(consumer, {tp: restores[tp] for tp in pending}, end, rounds)
             await asyncio.sleep(0)
         return restores
 
     async def _round(
-        self, consumer: Any, restores: dict[TopicPartition, Restore], end: dict[TopicPartition, int]
+        self, consumer: Any, restores: dict[TopicPartition, Restore], end: dict[TopicPartition, int], rounds: Rounds
     ) -> None:
-        for tp, part in (await fetch(consumer, list(restores), _FETCH_S, _ROUND_RECORDS)).items():
+        for tp, part in (await fetch(consumer, list(restores), _FETCH_S, rounds.records)).items():
+            rounds.saw(part.records)
             void = restores[tp].take(part)
             self._count(len(part.records), void)
             self.progress.moved(tp, max(0, end[tp] - part.following))

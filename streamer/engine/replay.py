@@ -38,9 +38,9 @@ class Replay:
         #: Keys whose last record is void: compaction would keep that one, so the row is written again.
         self.spoiled = set(spoiled)
         self.void = 0
-        #: Of the last call of ``rows``: delete marks, and the offsets of those that a tombstone settled.
+        #: Of the last call of ``rows``: delete marks, and offset and key of those that a tombstone settled.
         self.deleted: list[Deleted] = []
-        self.settled: list[int] = []
+        self.settled: list[tuple[int, bytes]] = []
 
     def rows(self, records: Iterable[ChangelogRecord], following: int) -> dict[bytes, bytes | None]:
         """The rows that these records set; ``following`` is the position after them."""
@@ -59,7 +59,7 @@ class Replay:
                     spoiled.add(key)
                     continue
                 rows[key] = None
-                self.settled.append(mark)
+                self.settled.append((mark, key))
             elif is_void(value, record.offset):
                 self.void += 1
                 spoiled.add(key)

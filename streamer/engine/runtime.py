@@ -38,6 +38,10 @@ class Runtime:
         self.appender: Appender | None = None
         #: Wakes the fetch loop: a partition may have room again.
         self.wakeup: Callable[[], None] = _nothing
+        #: What readers of whole topics hold at the moment, by the part of the budget that it counts to.
+        self.reading: dict[str, Callable[[], int]] = {}
+        #: Whether all partitions together hold less than may be in flight.
+        self.has_room: Callable[[], bool] = _always
         #: The log end offset of a partition, from the broker.
         self.end_offset: Callable[[str, int], Awaitable[int]] = _no_offsets
         #: Output topics that the owner of a partition alone writes, at known positions.
@@ -100,6 +104,10 @@ class Runtime:
 
 def _nothing() -> None:
     return None
+
+
+def _always() -> bool:
+    return True
 
 
 async def _no_offsets(topic: str, partition: int) -> int:

@@ -11,11 +11,13 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
 from streamer.engine.exits import Exit, fatal
 from streamer.engine.fetch import fetch
+from streamer.engine.kafka_errors import passes
+from streamer.engine.memory import Rounds
 from streamer.engine.reader import reader
 from streamer.engine.tasks import end
 
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Smaller than a recovery's: a standby shares its process with partitions at work.
-_FETCH_BYTES: Final = 1 << 20
+#: Fewer than a recovery's: a standby shares its process with partitions at work.
 _ROUND_RECORDS: Final = 2_000
 _FETCH_S: Final = 0.5
 _RETRY_S: Final = 1.0
@@ -75,13 +76,16 @@ class Standbys:
     async def _run(self) -> None:
         while self._tables:  # a cancellation may be swallowed: then this is what ends it
             try:
-                async with reader(self._app.settings.bootstrap_servers, _FETCH_BYTES) as consumer:
-                    await self._follow(consumer)
+                bounds = self._app.runtime.memory.standbys(len(self._tables))
+                async with reader(self._app.runtime, "standbys", bounds) as consumer:
+                    await self._follow(consumer, Rounds(bounds, _ROUND_RECORDS))
             except (KafkaError, OSError, TimeoutError) as exc:
+                if self._tables and not (passes(exc) or isinstance(exc, OffsetOutOfRangeError)):  # that one begins anew
+                    fatal(Exit.RECOVERY, f"standbys: {', '.join(sorted({tp.topic for tp in self._tables}))}", exc)
                 log.warning("standbys: %s, trying again in %.0f s", type(exc).__name__, _RETRY_S)
                 await asyncio.sleep(_RETRY_S)
 
-    async def _follow(self, consumer: Any) -> None:
+    async def _follow(self, consumer: Any, rounds: Rounds) -> None:
         tps = list(self._tables)
         consumer.assign(tps)
         begin, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
@@ -90,7 +94,8 @@ class Standbys:
             consumer.seek(tp, restore.begin(begin[tp], end[tp]))
             await self._reached(consumer, tp, restore, end[tp])
         while self._tables:
-            for tp, part in (await fetch(consumer, tps, _FETCH_S, _ROUND_RECORDS)).items():
+            for tp, part in (await fetch(consumer, tps, _FETCH_S, rounds.records)).items():
+                rounds.saw(part.records)
                 restores[tp].take(part)
                 self._app.metrics.standby_records.inc(len(part.records))
                 await self._reached(consumer, tp, restores[tp], part.end)

@@ -38,6 +38,7 @@ def lane_for(app: Any, topic: str, partition: int, start: Start) -> Lane:
             owned.booked = False
     ledger = Ledger(name, first, start.committed, strict=topic not in app.sparse_topics)
     lane = Lane(app.runtime, topic, partition, ledger, owned)
+    lane.end = max(lane.end, start.end)  # what waits counts before its first fetch: others may have to wait for it
     if table is not None and table.sweep is not None:
         context, sweep = SweepContext(lane), table.sweep
         lane.sweep = lambda: bool(sweep(context))

@@ -2,7 +2,8 @@
 the changelog), so nothing here is synced: what a power cut takes is read again.
 
 Keys: table id (1 byte, persisted by name) + partition (2 bytes) + row key. Each partition's changelog position, its delete
-marks that no tombstone follows yet, and its keys whose last record is void are written in the same batch as the rows.
+marks that no tombstone follows yet (in their order, and the latest of each key), and its keys whose last record is void are
+written in the same batch as the rows.
 """
 
 from __future__ import annotations
@@ -24,10 +25,15 @@ _POSITION_MARK: Final = b"\xff"
 _TABLE_MARK: Final = b"\xfe"
 _DELETED_MARK: Final = b"\xfd"
 _SPOILED_MARK: Final = b"\xfc"
+#: Followed by nothing: all marks are in this index, too (a store from before it has none).
+_LATEST_MARK: Final = b"\xfb"
 #: The topic id of a changelog whose broker does not tell.
 NO_ID: Final = bytes(16)
 #: Table ids above are the store's own marks.
 MAX_TABLES: Final = 0xF0
+
+#: Marks of an older store that are indexed at a time.
+_INDEX_BATCH: Final = 10_000
 
 #: As the budget of a process shares them out by default.
 MEMTABLES_BYTES: Final = 80 << 20
@@ -61,11 +67,11 @@ class Position(NamedTuple):
 
 
 class Notes(NamedTuple):
-    """What is written with rows beside them: ``deleted`` marks, offsets of those ``settled``, keys ``spoiled`` (their last
-    record is void) and ``healed``. ``verified`` None: the position."""
+    """What is written with rows beside them: ``deleted`` marks in order, offset and key of those ``settled``, keys ``spoiled``
+    (their last record is void) and ``healed``. ``verified`` None: the position."""
 
     deleted: Iterable[Deleted] = ()
-    settled: Iterable[int] = ()
+    settled: Iterable[tuple[int, bytes]] = ()
     spoiled: Iterable[bytes] = ()
     healed: Iterable[bytes] = ()
     verified: int | None = None
@@ -104,7 +110,9 @@ class Store:
         return number
 
     def partition(self, table_id: int, partition: int) -> StoredPartition:
-        return StoredPartition(self._db, self._writing, _PREFIX.pack(table_id, partition))
+        stored = StoredPartition(self._db, self._writing, _PREFIX.pack(table_id, partition))
+        stored.index_marks()
+        return stored
 
     def flush(self, *, wait: bool) -> None:
         """Moves what is in memory to files; without it a restart reads more of the changelog."""
@@ -123,7 +131,7 @@ class Store:
 class StoredPartition:
     """The durable rows of one partition of one table: a ``rows.Reader``, and the writing side of commit and recovery."""
 
-    __slots__ = ("_db", "_deleted", "_mark", "_prefix", "_spoiled", "_writing", "topic_id")
+    __slots__ = ("_db", "_deleted", "_latest", "_mark", "_prefix", "_spoiled", "_writing", "topic_id")
 
     def __init__(self, db: Rdict, writing: WriteOptions, prefix: bytes) -> None:
         self._db = db
@@ -132,6 +140,7 @@ class StoredPartition:
         self._mark = _POSITION_MARK + prefix
         self._deleted = _DELETED_MARK + prefix
         self._spoiled = _SPOILED_MARK + prefix
+        self._latest = _LATEST_MARK + prefix
         #: The changelog that positions are written for.
         self.topic_id = NO_ID
 
@@ -159,6 +168,24 @@ class StoredPartition:
         own = len(self._deleted)
         for mark, value in self._from(self._deleted + _U64.pack(start), self._deleted):
             yield Deleted(_U64.unpack_from(mark, own)[0], _U64.unpack_from(value)[0], value[_U64.size :])
+
+    def latest_mark(self, key: bytes) -> int | None:
+        """The offset of a key's last delete mark, if no tombstone follows it yet."""
+        raw = self._db.get(self._latest + key)
+        return None if raw is None else int(_U64.unpack(raw)[0])
+
+    def index_marks(self) -> None:
+        """Once for a store from before marks were found by their keys."""
+        if self._db.get(self._latest) is not None:
+            return
+        batch = WriteBatch(raw_mode=True)
+        for mark in self.deleted():
+            batch.put(self._latest + mark.key, _U64.pack(mark.offset))
+            if batch.len() >= _INDEX_BATCH:
+                self._db.write(batch, self._writing)
+                batch = WriteBatch(raw_mode=True)
+        batch.put(self._latest, b"")
+        self._db.write(batch, self._writing)
 
     def spoiled(self) -> set[bytes]:
         """Keys whose last changelog record is void."""
@@ -215,10 +242,15 @@ class StoredPartition:
         self._db.write(batch, self._writing)
 
     def _note(self, batch: WriteBatch, notes: Notes) -> None:
+        latest: dict[bytes, int] = {}
         for offset, time_ms, key in notes.deleted:
             batch.put(self._deleted + _U64.pack(offset), _U64.pack(time_ms) + key)
-        for offset in notes.settled:
+            batch.put(self._latest + key, _U64.pack(offset))
+            latest[key] = offset
+        for offset, key in notes.settled:
             batch.delete(self._deleted + _U64.pack(offset))
+            if offset == (latest[key] if key in latest else self.latest_mark(key)):
+                batch.delete(self._latest + key)
         for key in notes.spoiled:
             batch.put(self._spoiled + key, b"")
         for key in notes.healed:
@@ -228,8 +260,9 @@ class StoredPartition:
         """Forgets the partition."""
         batch = WriteBatch(raw_mode=True)
         batch.delete(self._mark)
-        for prefix in (self._prefix, self._deleted, self._spoiled):
+        for prefix in (self._prefix, self._deleted, self._spoiled, self._latest):
             batch.delete_range(prefix, _after(prefix))
+        batch.put(self._latest, b"")
         self._db.write(batch, self._writing)
 
 

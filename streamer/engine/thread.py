@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
@@ -24,6 +24,8 @@ from mode.utils.futures import maybe_async
 
 from streamer.engine.exits import Exit, fatal
 from streamer.engine.fetch import Fetched, fetch
+from streamer.engine.reader import waiting
+from streamer.engine.topic_ids import Found, topic_ids
 
 if TYPE_CHECKING:
     from streamer.engine.runtime import Runtime
@@ -51,6 +53,8 @@ class SliceThread(driver.AIOKafkaConsumerThread):
     """aiokafka in a thread of its own, so that heartbeats go on while a slice is being handled."""
 
     runtime: Runtime
+    #: What stood beside each committed offset: written again where the broker does not tell a topic's id any more.
+    _noted: Mapping[TopicPartition, str] = MappingProxyType({})
 
     def _create_worker_consumer(self, transport: Any) -> Any:  # noqa: ARG002 - the signature of Faust
         """As Faust's, with the settings that Faust has no name for."""
@@ -105,8 +109,12 @@ class SliceThread(driver.AIOKafkaConsumerThread):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """True only if the broker has them. (Faust's own crashes here, or says so although it has not.)"""
-        consumer, ids = self._ensure_consumer(), self.consumer.app.topic_ids
-        marks = {TopicPartition(*tp): OffsetAndMetadata(o, ids.get(tp.topic, b"").hex()) for tp, o in offsets.items()}
+        consumer, ids, noted = self._ensure_consumer(), self.consumer.app.topic_ids, self._noted
+        at = {TopicPartition(*tp): offset for tp, offset in offsets.items()}
+        marks = {
+            tp: OffsetAndMetadata(offset, ids.get(tp.topic, b"").hex() or noted.get(tp, ""))
+            for tp, offset in at.items()
+        }
         try:
             await consumer.commit(marks)
         except REFUSED as exc:
@@ -121,6 +129,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):
         begin, end = await consumer.beginning_offsets(wanted), await consumer.end_offsets(wanted)
         found = await consumer._coordinator.fetch_committed_offsets(wanted)
         committed = [found.get(tp, OffsetAndMetadata(None, "")) for tp in wanted]
+        self._noted = {tp: mark.metadata for tp, mark in found.items()}
         return {ensure_TP(tp): Start(begin[tp], end[tp], *mark) for tp, mark in zip(wanted, committed, strict=True)}
 
     async def start_at(self, offsets: Mapping[TP, int], others: Iterable[TP]) -> None:
@@ -139,14 +148,16 @@ class SliceThread(driver.AIOKafkaConsumerThread):
 
     def buffered_bytes(self) -> int:
         """Answers that wait to be handed over, by their count and greatest size."""
-        fetcher = getattr(self._consumer, "_fetcher", None)
-        answers = [] if fetcher is None else [a for a in list(fetcher._records.values()) if isinstance(a, FetchResult)]
-        return len(answers) * self.runtime.memory.fetch_partition_bytes
+        return waiting(self._consumer) * self.runtime.memory.fetch_partition_bytes
 
     async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
         """Log ends, from the broker."""
         found = await self._ensure_consumer().end_offsets([TopicPartition(*tp) for tp in tps])
         return {ensure_TP(tp): int(end) for tp, end in found.items()}
+
+    async def topic_ids(self, topics: Iterable[str]) -> Found | None:
+        """As the broker tells them now, over this consumer's connection."""
+        return await topic_ids(self._ensure_consumer()._client, topics)
 
     async def leave(self) -> None:
         """Stops the consumer; a dynamic member leaves the group so that others take over at once."""

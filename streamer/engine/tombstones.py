@@ -4,6 +4,15 @@ A deleted row is at first a changelog value of an origin alone, which compaction
 is older than ``tombstone_after_s``, in the batch of any unit, if the key is still absent then. The partition row of the same
 batch says up to which mark that was done: a store that had not read so far is built anew (``restore``). So age is a matter of
 cost, not of correctness, and the worker's clock is good enough for it.
+
+No tombstone while the key has a later mark. Compaction may drop all marks of a key before its tombstone, the tombstone a day
+later, and then only the partition row tells a store that was away. Suppose a store holds the row, and had read up to V. Either
+the row was deleted below V: the store would have seen that. Or it was deleted by marks from V on; the tombstone followed the
+last of them, M, and the partition row in its batch says M or more, which is not below V: the store is built anew. With a
+tombstone for an earlier mark, the row would say less than V and nothing would ever mend it: whoever rebuilds from the compacted
+log does not see the later mark any more. A mark that a later one follows is therefore settled without a tombstone, and the
+later one's turn comes, at this owner or the next: standbys and recovery read both marks, or the tombstone of the last. A kill
+after the batch and before the local store changes nothing, for the batch is read back with its tombstones.
 """
 
 from __future__ import annotations
@@ -45,7 +54,7 @@ class Marks:
             return NONE_DUE
         assert self.oldest is not None
         stored, changed = self._owned.stored, frozenset(changes)
-        due, last = Due([], []), dict[bytes, Deleted]()
+        due = Due([], [])
         size = 0
         for mark in stored.deleted(self.oldest.offset):
             if (
@@ -56,9 +65,9 @@ class Marks:
                 break
             due.settled.append(mark)
             size += len(mark.key) + _TOMBSTONE_BYTES
-            if mark.key not in changed and stored.get(mark.key) is None:
-                last[mark.key] = mark
-        due.tombstones.extend(last.values())
+            latest = stored.latest_mark(mark.key) == mark.offset and mark.key not in changed
+            if latest and stored.get(mark.key) is None:
+                due.tombstones.append(mark)
         return due
 
     def landed(self, new: Iterable[Deleted], settled: list[Deleted]) -> None:

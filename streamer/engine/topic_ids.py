@@ -1,4 +1,5 @@
-"""A topic's id, by which one that was deleted and made anew is told from the old one. Not for: what follows (``starts``).
+"""A topic's id, by which one that was deleted and made anew is told from the old one. Not for: ids that are kept where offsets
+are (``starts``).
 
 aiokafka asks for metadata up to version 5; ids came with version 10 (Kafka 2.8). Its structs and header are declared here.
 """
@@ -6,11 +7,13 @@ aiokafka asks for metadata up to version 5; ids came with version 10 (Kafka 2.8)
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import struct
 from collections.abc import Iterable
 from io import BytesIO
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
@@ -25,6 +28,8 @@ from aiokafka.protocol.types import (
     Schema,
     TaggedFields,
 )
+
+from streamer.engine.exits import Exit, Refusal
 
 log = logging.getLogger(__name__)
 
@@ -118,19 +123,26 @@ class TopicIdRequest(Request[MetadataRequest_v10]):
         return request_struct_class([(bytes(16), t, {}) for t in self._topics], False, False, False, {})
 
 
-async def topic_ids(client: AIOKafkaClient, topics: Iterable[str]) -> dict[str, bytes]:
-    """Topic → id, of those that the broker knows; nothing at all from a broker that does not answer this request.
+class Found(NamedTuple):
+    """An answer: the cluster's id (empty: not told), and topic → id of those that it tells."""
+
+    cluster: str
+    ids: dict[str, bytes]
+
+
+async def topic_ids(client: AIOKafkaClient, topics: Iterable[str]) -> Found | None:
+    """Ids of those topics that the broker knows; None from a broker that does not answer this request.
     Raises KafkaError when no broker is reached."""
     wanted = sorted(topics)
     try:
         answer: Any = await client.send(client.get_random_node(), TopicIdRequest(wanted))
     except (IncompatibleBrokerVersion, NotImplementedError):
         log.warning("the broker does not tell topic ids: a topic made anew is noticed only by its offsets")
-        return {}
-    return {name: topic_id for error, name, topic_id, *_ in answer.topics if error == 0}
+        return None
+    return Found(answer.cluster_id or "", {name: topic_id for error, name, topic_id, *_ in answer.topics if error == 0})
 
 
-async def ask(bootstrap_servers: str, topics: Iterable[str]) -> dict[str, bytes]:
+async def ask(bootstrap_servers: str, topics: Iterable[str]) -> Found:
     """As ``topic_ids``, over a connection of its own. Raises KafkaError when no broker answers in some tries."""
     wanted, tries = set(topics), 0
     while True:
@@ -141,15 +153,74 @@ async def ask(bootstrap_servers: str, topics: Iterable[str]) -> dict[str, bytes]
             if tries == _TRIES:
                 raise
         else:
-            if tries == _TRIES or not found or found.keys() >= wanted:
+            if found is None:
+                return Found("", {})
+            if tries == _TRIES or found.ids.keys() >= wanted:
                 return found
         await asyncio.sleep(_AGAIN_S)
 
 
-async def _ask_once(bootstrap_servers: str, topics: set[str]) -> dict[str, bytes]:
+async def _ask_once(bootstrap_servers: str, topics: set[str]) -> Found | None:
     client = AIOKafkaClient(bootstrap_servers=bootstrap_servers)
     try:
         await client.bootstrap()
         return await topic_ids(client, topics)
     finally:
         await client.close()
+
+
+class KnownIds:
+    """Topic → id as first seen by this process, or by one before it with the same folder, application and cluster. An answer
+    that lacks a topic leaves the id that is known.
+
+    Kafka forgets a group's offsets with the topic, and with them the id that was kept beside them. So a role without a table
+    would take an inbound topic made anew for one that nobody had read, and events of the old one that nobody read for nothing.
+    """
+
+    def __init__(self, path: Path, app_id: str, sources: Iterable[str]) -> None:
+        self._path = path
+        self._app_id = app_id
+        #: Topics that must stay the same; others (a changelog) may be made anew, and what follows is decided elsewhere.
+        self._sources = sources
+        self.ids: dict[str, bytes] = {}
+        self._loaded = False
+
+    def take(self, found: Found) -> None:
+        """Keeps what is told. Raises Refusal(CONFIG) when a source was made anew."""
+        if not found.ids:
+            return
+        if not self._loaded:
+            self.ids = self._load(found.cluster) | self.ids
+            self._loaded = True
+        for topic in found.ids.keys() & set(self._sources):
+            known = self.ids.get(topic)
+            if known is not None and known != found.ids[topic]:
+                raise Refusal(
+                    Exit.CONFIG,
+                    f"{topic} has the id {found.ids[topic].hex()}, but this worker counted its offsets in {known.hex()}: the "
+                    "topic was deleted and made anew. Start with a new application id and an empty state, or bring back the "
+                    "brokers' data",
+                )
+        merged = self.ids | found.ids
+        if merged != self.ids:
+            self.ids = merged
+            self._save(found.cluster)
+
+    def _load(self, cluster: str) -> dict[str, bytes]:
+        try:
+            kept = json.loads(self._path.read_bytes())
+            if (kept["cluster"], kept["app"]) != (cluster, self._app_id):
+                return {}
+            return {topic: bytes.fromhex(text) for topic, text in kept["ids"].items()}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            log.warning("%s cannot be read: ids of topics are learned anew", self._path)
+            return {}
+
+    def _save(self, cluster: str) -> None:
+        ids = {topic: id_.hex() for topic, id_ in sorted(self.ids.items()) if topic in set(self._sources)}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        new = self._path.with_suffix(".new")
+        new.write_text(json.dumps({"cluster": cluster, "app": self._app_id, "ids": ids}))
+        new.replace(self._path)

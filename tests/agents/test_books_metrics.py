@@ -11,7 +11,8 @@ from streamer.domain.state import Counts, Partition
 
 def test_rows_become_samples_when_scraped() -> None:
     registry = CollectorRegistry()
-    collector = BooksCollector(registry)
+    owned = {1}
+    collector = BooksCollector(registry, lambda: owned)
     row = Partition(clock=day("2026-01-05"), books={"tax": Counts(applied=3, witness=1)}, resent=2)
     collector.observe(1, row)
     row.books["tax"].applied = 4  # the live row: what is scraped is what is there
@@ -19,3 +20,7 @@ def test_rows_become_samples_when_scraped() -> None:
     assert 'streamer_dossier_items_total{fate="applied",partition="1",source="tax"} 4.0' in text
     assert 'streamer_dossier_resent_messages_total{partition="1"} 2.0' in text
     assert 'streamer_dossier_clock_timestamp_seconds{partition="1"} 1.7675424e+09' in text
+    owned.clear()
+    assert 'partition="1"' not in generate_latest(registry).decode(), "it is another worker's to tell"
+    owned.add(1)
+    assert 'partition="1"' not in generate_latest(registry).decode(), "until it is seen again"

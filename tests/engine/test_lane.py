@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+from faust.types import TP
 
 from streamer.engine import exits
 from streamer.engine.cache import DECODED_FACTOR, ROW_OVERHEAD_BYTES, Cache
 from streamer.engine.commit import CommitSteps
+from streamer.engine.consumer import SliceConsumer
 from streamer.engine.exits import Exit, Refusal
 from streamer.engine.lane import Lane
 from streamer.engine.ledger import Ledger
@@ -323,6 +326,56 @@ class Plain:
 
     def decode(self, key: bytes, raw: bytes | memoryview) -> object:
         return bytes(raw)
+
+
+async def test_a_sweep_and_the_engines_own_work_wait_while_memory_is_short(tmp_path: Path, ends: list[int]) -> None:
+    """A day on which much is due fills no more than what may be in flight, in all partitions together."""
+    bench = Bench(tmp_path, unit_target_bytes=3 * ROW_BYTES, slices_in_flight=10)
+    assert bench.owned is not None
+    lane, rows, swept = bench.lane, bench.owned.rows, 0
+    bench.runtime.has_room = lambda: lane.claimed_bytes < 5 * UNIT_FACTOR * ROW_BYTES
+    worked: list[int] = []
+    lane.chores = SimpleNamespace(pending=False, work=lambda _unit: worked.append(swept))  # type: ignore[assignment]
+
+    def sweep() -> bool:
+        nonlocal swept
+        rows.put(b"r%d" % swept, [swept], ROW_BYTES)
+        swept += 1
+        return swept < 20
+
+    lane.sweep = sweep
+    bench.appends.gate.clear()
+    lane.sweep_soon()
+    await bench.settle()
+    assert swept == 5, "units under way and an open one, together below the bound and a piece"
+    lane.tidy_soon()
+    await bench.settle()
+    assert worked == []
+    lane.go_on()
+    await bench.settle()
+    assert swept == 5, "asked again, and there is none yet"
+    lane.relieve()
+    assert lane.open is None, "it needs no record to be sent on its way"
+    bench.appends.gate.set()
+    await bench.settle()
+    bench.runtime.has_room = lambda: True  # another partition's unit has landed
+    lane.go_on()
+    await bench.settle()
+    await bench.settle()
+    assert (swept, bool(worked)) == (20, True)
+
+
+async def test_room_is_shared_by_all_lanes_of_a_process(tmp_path: Path) -> None:
+    lanes = {TP("source", n): Bench(tmp_path / str(n)).lane for n in range(2)}
+    runtime = lanes[TP("source", 0)].runtime
+    consumer: Any = SimpleNamespace(lanes=lanes, runtime=runtime)
+    bound = runtime.memory.in_flight_bytes
+    assert SliceConsumer.has_room(consumer)
+    for lane in lanes.values():
+        lane._slices_bytes = bound // 2
+    assert SliceConsumer.has_room(consumer)
+    lanes[TP("source", 1)]._slices_bytes += bound % 2
+    assert not SliceConsumer.has_room(consumer)
 
 
 async def test_no_sweep_runs_while_a_slice_is_being_handled(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
+from aiokafka.consumer.fetcher import FetchResult
 
-from streamer.engine import memory
+from streamer.engine import memory, reader
 from streamer.engine.cache import Cache
 from streamer.engine.exits import Exit, Refusal
 from streamer.engine.memory import MIB, InFlight, needed_bytes, records_bytes, resident_bytes, shares
@@ -21,9 +23,13 @@ class Rec(NamedTuple):
     value: bytes | None
 
 
-def settings(budget_mib: float) -> EngineSettings:
+def settings(budget_mib: float, standbys: int = 0) -> EngineSettings:
     return EngineSettings(
-        app_id="a", bootstrap_servers="b", state_dir=Path("c"), memory_budget_bytes=int(budget_mib * MIB)
+        app_id="a",
+        bootstrap_servers="b",
+        state_dir=Path("c"),
+        memory_budget_bytes=int(budget_mib * MIB),
+        num_standby_replicas=standbys,
     )
 
 
@@ -50,6 +56,60 @@ def test_a_budget_that_is_too_small_is_refused_with_the_figures(partitions: int)
     with pytest.raises(Refusal, match=f"{needed - 1} MiB is too small for {partitions} .* at least {needed} MiB") as no:
         shares(settings(needed - 1), partitions)
     assert no.value.code is Exit.CONFIG
+
+
+@pytest.mark.parametrize("partitions", [1, 4, 64, 1024])
+@pytest.mark.parametrize("standbys", [0, 2])
+def test_what_reads_changelogs_is_within_the_budget_too(partitions: int, standbys: int) -> None:
+    """Recovery has the share of what is in flight, for then nothing is; standbys have a reserve."""
+    reserve = memory.standby_bytes(settings(200, standbys), partitions)
+    assert (reserve > 0) is (standbys > 0)
+    needed = -(-needed_bytes(partitions, 3 * MIB, reserve) // MIB)
+    with pytest.raises(Refusal, match=f"standbys {reserve // MIB} MiB, .* at least {needed} MiB"):
+        shares(settings(needed - 1, standbys), partitions)
+    found = shares(settings(needed, standbys), partitions)
+    assert sum(found.bounds().values()) + memory.PROGRAM_BYTES < needed * MIB
+    assert found.bounds()["standbys"] == reserve
+    readers = [(found.recovery(partitions), found.in_flight_bytes), (found.standbys(partitions), reserve)]
+    for bounds, bound in readers[: 1 + (standbys > 0)]:
+        assert partitions * bounds.partition_bytes + bounds.round_bytes <= bound
+        assert bounds.partition_bytes >= memory.FETCH_PARTITION_LEAST_BYTES
+        assert bounds.partition_bytes <= bounds.answer_bytes <= bound
+
+
+def test_a_round_takes_what_fits_by_what_records_cost() -> None:
+    rounds = memory.Rounds(memory.reading(4 * MIB, 1), most=1_000)
+    first = rounds.records
+    assert 0 < first < 1_000
+    for _ in range(50):
+        rounds.saw([Rec(b"x" * 100)] * 500)
+    assert rounds.records == 1_000
+    for _ in range(50):
+        rounds.saw([Rec(b"x" * MIB)] * 2)
+    assert rounds.records == 1
+    rounds.saw([])
+
+
+async def test_a_reader_has_its_bounds_and_shows_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, Any] = {}
+
+    class Consumer:
+        def __init__(self, **options: Any) -> None:
+            made.update(options)
+            answer = FetchResult.__new__(FetchResult)
+            self._fetcher = SimpleNamespace(_records={1: answer, 2: answer, 3: KeyError()})
+
+        async def start(self) -> None: ...
+
+        async def stop(self) -> None: ...
+
+    monkeypatch.setattr(reader, "AIOKafkaConsumer", Consumer)
+    runtime = Runtime(settings(200), Metrics())
+    bounds = memory.reading(2 * MIB, 4)
+    async with reader.reader(runtime, "standbys", bounds):
+        assert runtime.reading["standbys"]() == 2 * bounds.partition_bytes
+    assert runtime.reading == {}
+    assert (made["max_partition_fetch_bytes"], made["fetch_max_bytes"]) == (MIB // 4, MIB)
 
 
 def test_room_is_what_the_average_record_leaves_and_never_less_than_one() -> None:

@@ -135,7 +135,7 @@ def test_a_tombstone_that_lies_where_it_was_meant_removes_a_row_and_settles_its_
     replay = Replay(0)
     rows = replay.rows([good(0, b"a", b"1"), good(1, b"a", b""), tombstone(2, b"a", 2, 1), Rec(3, None, b"?")], 4)
     assert rows == {b"a": None}
-    assert (replay.deleted, replay.settled) == ([Deleted(1, 7, b"a")], [1])
+    assert (replay.deleted, replay.settled) == ([Deleted(1, 7, b"a")], [(1, b"a")])
     assert replay.void == 0
 
 

@@ -142,6 +142,17 @@ async def test_a_recovery_reads_to_the_end_counts_and_shows_what_is_left(scene: 
     assert scene.value("streamer_recovered_records_total") == scene.broker.logs[0].end, "nothing is read twice"
 
 
+async def test_what_is_left_of_a_recovery_is_not_shown_of_partitions_that_are_gone(scene: Scene) -> None:
+    reading = await read(scene)
+    reading.progress.end()
+    assert scene.value("streamer_recovery_remaining_records", 1) == 0
+    reading.progress.forget()
+    assert scene.value("streamer_recovery_remaining_records", 1) is None
+    reading.progress.moved(("c", 1), 7)  # a round that was under way
+    reading.progress.end()
+    assert scene.value("streamer_recovery_remaining_records", 1) is None
+
+
 async def test_a_recovery_builds_anew_what_missed_a_delete(scene: Scene) -> None:
     await read(scene)
     log = scene.broker.logs[0]

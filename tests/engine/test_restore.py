@@ -297,7 +297,7 @@ def test_marks_are_settled_when_old_and_tombstoned_when_the_key_is_absent(stored
     due = owned.marks.take(11_000, [b"changed"])
     assert [m.offset for m in due.settled] == [0, 1, 2, 3]
     assert [(m.offset, m.key) for m in due.tombstones] == [(3, b"gone")]
-    stored.write({}, 102, Notes(settled=[m.offset for m in due.settled]))
+    stored.write({}, 102, Notes(settled=[(m.offset, m.key) for m in due.settled]))
     owned.marks.landed([], due.settled)
     assert owned.marks.oldest == Deleted(4, 20_000, b"young")
     assert not owned.marks.due(29_999)
