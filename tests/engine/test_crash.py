@@ -58,7 +58,7 @@ def parts(app: EngineApp) -> Iterator[Service]:
         (NO_ROOM, Exit.DISK),
         (OSError(errno.ENOSPC, "No space left on device", "http.port"), Exit.DISK),
         (Refusal(Exit.FOREIGN, "somebody else writes"), Exit.FOREIGN),
-        (GroupAuthorizationFailedError("a"), Exit.BROKER),
+        (GroupAuthorizationFailedError("a"), Exit.CONFIG),
         (KafkaConnectionError("a"), Exit.BROKER),
         (TimeoutError(), Exit.BROKER),
         (KeyError("x"), Exit.FAULT),
@@ -105,7 +105,7 @@ async def test_a_consumer_that_a_clean_stop_closed_is_no_crash(app: EngineApp, e
     ("fault", "code"),
     [
         (Refusal(Exit.CONFIG, "topics missing"), Exit.CONFIG),
-        (GroupAuthorizationFailedError("a"), Exit.BROKER),
+        (GroupAuthorizationFailedError("a"), Exit.CONFIG),
         (NO_ROOM, Exit.DISK),
         (KeyError("x"), Exit.FAULT),
     ],
