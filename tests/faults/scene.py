@@ -35,7 +35,7 @@ UNEXPECTED_MAX: Final = 60  # ends that nobody asked for, before a run is given 
 STARVED: Final = 200  # events that are granted when an armed role waits for work
 KILL: Final = -int(signal.SIGKILL)
 # What a role may end with when its neighbours or servers die; a restart mends these (streamer.engine.exits).
-SAFE_ENDS: Final = frozenset({Exit.GAP, Exit.REVOKE, Exit.RECOVERY, Exit.FOREIGN, Exit.STALL, Exit.PAUSE})
+SAFE_ENDS: Final = frozenset({Exit.GAP, Exit.REVOKE, Exit.RECOVERY, Exit.FOREIGN, Exit.STALL, Exit.PAUSE, Exit.BROKER})
 
 Say = Callable[[str], None]
 
