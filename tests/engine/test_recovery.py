@@ -208,6 +208,24 @@ async def test_standbys_let_go_although_a_cancellation_was_swallowed(scene: Scen
     assert ends == []
 
 
+async def test_standbys_let_go_although_whoever_stopped_them_was_stopped(scene: Scene, ends: list[int]) -> None:
+    standbys, broker = Standbys(scene.app), scene.broker
+    standbys.start(dict.fromkeys(TPS, scene.table))
+    await scene.until(lambda: scene.rows(0) == broker.logs[0].rows())
+    following = standbys._task
+    assert following is not None
+    broker.may_close.clear()
+    broker.closing.clear()
+    first = asyncio.ensure_future(standbys.stop())
+    await broker.closing.wait()
+    first.cancel()
+    await asyncio.wait([first])
+    assert not following.done()
+    await standbys.stop()
+    assert following.done()
+    assert ends == []
+
+
 async def test_standbys_that_do_not_let_go_end_the_process(
     scene: Scene, ends: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
