@@ -93,7 +93,9 @@ def _no_room(*, wait: bool) -> None:
     raise NO_ROOM
 
 
-async def test_a_consumer_that_a_clean_stop_closed_is_no_crash(app: EngineApp, ends: list[int]) -> None:
+async def test_what_a_clean_stop_closed_and_a_loop_that_is_gone_are_no_crash(app: EngineApp, ends: list[int]) -> None:
+    await app.tables.crash(GeneratorExit())
+    assert ends == [], "a loop that is gone"
     app.runtime.stopping = True
     await app.consumer.crash(ConsumerStoppedError())
     assert ends == []
