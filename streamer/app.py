@@ -37,6 +37,8 @@ def engine_settings(settings: Settings, role: str) -> EngineSettings:
         metrics_port=settings.metrics_port,
         accept_loss=settings.accept_loss,
         memory_budget_bytes=settings.memory_mb << 20,
+        tombstone_after_s=settings.tombstone_after_h * 3600.0,
+        log_level=settings.log_level,
         lock_wait_s=LOCK_WAIT_S if settings.supervisor_pid else 0.0,
     )
 

@@ -25,6 +25,12 @@ DEFAULT_HOME: Final = ".streamer"
 #: Records before the dossier from which on history waits. A record of today then waits for some two seconds of one
 #: dossier's work at the most; fewer, and history would come in fits, for the dossier commits its offsets each second.
 BACKFILL_MAX_LAG_RECORDS: Final = 20_000
+#: DEBUG is not offered: Kafka's client would log what events say.
+LOG_LEVELS: Final = ("ERROR", "WARNING", "INFO")
+#: Hours after which a deleted row's mark becomes a tombstone. No fewer: changelogs are not compacted within that time
+#: (``min.compaction.lag.ms`` in ``topics/settings.yaml``).
+TOMBSTONE_AFTER_H: Final = 6
+MAX_TOMBSTONE_AFTER_H: Final = 24 * 90
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +57,8 @@ class Settings:
     memory_mb: int
     supervisor_pid: int
     backfill_max_lag_records: int
+    tombstone_after_h: int
+    log_level: str
     environment: Mapping[str, str]
 
     @classmethod
@@ -76,6 +84,10 @@ class Settings:
             backfill_max_lag_records=_integer(
                 env, "STREAMER_BACKFILL_MAX_LAG", BACKFILL_MAX_LAG_RECORDS, 1, 1_000_000_000
             ),
+            tombstone_after_h=_integer(
+                env, "STREAMER_TOMBSTONE_AFTER_H", TOMBSTONE_AFTER_H, TOMBSTONE_AFTER_H, MAX_TOMBSTONE_AFTER_H
+            ),
+            log_level=_one_of(env, "STREAMER_LOG_LEVEL", "WARNING", LOG_LEVELS),
             environment=env,
         )
 
@@ -136,6 +148,13 @@ def _integer(env: Mapping[str, str], name: str, default: int, least: int, most: 
     if not text.isdecimal() or not least <= int(text) <= most:
         raise ConfigurationError(f"{name} is not a whole number from {least} to {most}")
     return int(text)
+
+
+def _one_of(env: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
+    text = env.get(name) or default
+    if text not in choices:
+        raise ConfigurationError(f"{name} is none of {', '.join(choices)}")
+    return text
 
 
 def _local_key(path: Path) -> str:

@@ -28,6 +28,8 @@ def code_of(exc: BaseException) -> Exit:
 
 def crashed(runtime: Any, exc: BaseException) -> None:
     """A service of Faust's crashed, in whatever thread."""
+    if isinstance(exc, GeneratorExit):
+        return  # a loop that is gone throws away what is left of it: no process of ours does, but a test may
     if runtime.stopping and isinstance(exc, ConsumerStoppedError):
         return  # a clean stop left the group, all is committed
     fatal(code_of(exc), "a part of the process failed", exc)

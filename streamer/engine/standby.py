@@ -60,16 +60,18 @@ class Standbys:
     async def stop(self) -> None:
         """Lets go of all; nothing is written to the store any more when this returns. Ends the process where that takes
         longer than ``STOP_TIMEOUT_S``."""
-        task, tables = self._task, self._tables
-        self._task, self._tables = None, {}
-        if task is not None and not await end(task, STOP_TIMEOUT_S):
-            fatal(Exit.RECOVERY, f"standbys did not let go within {STOP_TIMEOUT_S:.0f} s")
-        for tp in tables:
-            self._app.metrics.standby_lag.remove(*tp)
+        tables, self._tables = self._tables, {}
+        try:
+            if self._task is not None and not await end(self._task, STOP_TIMEOUT_S):
+                fatal(Exit.RECOVERY, f"standbys did not let go within {STOP_TIMEOUT_S:.0f} s")
+        finally:
+            for tp in tables:
+                self._app.metrics.standby_lag.remove(*tp)
+        self._task = None  # not before: who stops may be stopped, and the next one must wait again
 
     def _ended(self, task: asyncio.Future[None]) -> None:
         """Whatever it was: a store that is written wrongly must not be promoted, nor one that nobody follows any more."""
-        if task is self._task and not self._app.runtime.stopping:
+        if self._tables and not self._app.runtime.stopping:
             exc = asyncio.CancelledError() if task.cancelled() else task.exception()
             fatal(Exit.RECOVERY, "standbys ended without being told to", exc)
 

@@ -13,7 +13,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import ConsumerStoppedError, GroupAuthorizationFailedError, KafkaConnectionError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    GroupAuthorizationFailedError,
+    InvalidRequestError,
+    KafkaConnectionError,
+)
 from mode import Service
 
 from streamer.engine import EngineApp, EngineSettings, crash, health, preflight, worker
@@ -59,6 +64,7 @@ def parts(app: EngineApp) -> Iterator[Service]:
         (OSError(errno.ENOSPC, "No space left on device", "http.port"), Exit.DISK),
         (Refusal(Exit.FOREIGN, "somebody else writes"), Exit.FOREIGN),
         (GroupAuthorizationFailedError("a"), Exit.CONFIG),
+        (InvalidRequestError("a"), Exit.BROKER),
         (KafkaConnectionError("a"), Exit.BROKER),
         (TimeoutError(), Exit.BROKER),
         (KeyError("x"), Exit.FAULT),
@@ -93,7 +99,9 @@ def _no_room(*, wait: bool) -> None:
     raise NO_ROOM
 
 
-async def test_a_consumer_that_a_clean_stop_closed_is_no_crash(app: EngineApp, ends: list[int]) -> None:
+async def test_what_a_clean_stop_closed_and_a_loop_that_is_gone_are_no_crash(app: EngineApp, ends: list[int]) -> None:
+    await app.tables.crash(GeneratorExit())
+    assert ends == [], "a loop that is gone"
     app.runtime.stopping = True
     await app.consumer.crash(ConsumerStoppedError())
     assert ends == []
@@ -106,6 +114,7 @@ async def test_a_consumer_that_a_clean_stop_closed_is_no_crash(app: EngineApp, e
     [
         (Refusal(Exit.CONFIG, "topics missing"), Exit.CONFIG),
         (GroupAuthorizationFailedError("a"), Exit.CONFIG),
+        (InvalidRequestError("a"), Exit.BROKER),
         (NO_ROOM, Exit.DISK),
         (KeyError("x"), Exit.FAULT),
     ],
@@ -172,7 +181,6 @@ async def test_a_callback_of_ours_that_raises_is_the_end_another_s_is_logged(
     await asyncio.sleep(0)
     assert ends == []
     assert "theirs" in caplog.text
-    loop.call_soon(crash.code_of.__get__, None, None)  # raises outside our files
     loop.call_soon(preflight.check_topics, {}, {"t": None})
     await asyncio.sleep(0)
     assert ends == [Exit.CONFIG]

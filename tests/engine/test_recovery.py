@@ -15,7 +15,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from streamer.engine import recovery, standby, tasks
-from streamer.engine.exits import Exit
+from streamer.engine.exits import Exit, Refusal
 from streamer.engine.fetch import Fetched
 from streamer.engine.metrics import Metrics
 from streamer.engine.recovery import BulkRecovery
@@ -219,6 +219,24 @@ async def test_standbys_let_go_although_a_cancellation_was_swallowed(scene: Scen
     assert ends == []
 
 
+async def test_standbys_let_go_although_whoever_stopped_them_was_stopped(scene: Scene, ends: list[int]) -> None:
+    standbys, broker = Standbys(scene.app), scene.broker
+    standbys.start(dict.fromkeys(TPS, scene.table))
+    await scene.until(lambda: scene.rows(0) == broker.logs[0].rows())
+    following = standbys._task
+    assert following is not None
+    broker.may_close.clear()
+    broker.closing.clear()
+    first = asyncio.ensure_future(standbys.stop())
+    await broker.closing.wait()
+    first.cancel()
+    await asyncio.wait([first])
+    assert not following.done()
+    await standbys.stop()
+    assert following.done()
+    assert ends == []
+
+
 async def test_standbys_that_do_not_let_go_end_the_process(
     scene: Scene, ends: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,6 +345,36 @@ async def test_a_recovery_is_over_before_its_partitions_are_given_back(scene: Sc
     assert len(appends.landed) == 3
     assert await tasks.end(rounds, 10)
     assert ends == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "stopping", "code"),
+    [
+        (None, False, None),
+        (asyncio.CancelledError(), False, None),  # halted
+        (recovery.RebalanceAgain(), False, None),
+        (recovery.IllegalStateError(), False, None),
+        (recovery.ServiceStopped(), False, Exit.STALL),  # a timeout, for nobody stopped it
+        (KeyError("x"), False, Exit.RECOVERY),
+        (Refusal(Exit.CONFIG, "deleted and made anew"), False, Exit.CONFIG),
+        (KeyError("x"), True, None),
+    ],
+)
+async def test_a_round_that_fails_ends_the_process_unless_another_comes(
+    scene: Scene, ends: list[int], fault: BaseException | None, stopping: bool, code: Exit | None
+) -> None:
+    async def go_round() -> None:
+        if fault is not None:
+            raise fault
+
+    scene.app.conf, scene.app.should_stop = SimpleNamespace(stream_recovery_delay=0.0), False
+    scene.runtime.stopping = stopping
+    reading = BulkRecovery(scene.app, SimpleNamespace())
+    task = asyncio.ensure_future(go_round())
+    await asyncio.wait([task])
+    with suppress(EndedError):
+        reading._judge(task)
+    assert ends == ([] if code is None else [code])
 
 
 async def test_a_cancellation_that_is_lost_is_repeated() -> None:

@@ -23,6 +23,7 @@ from faust.tables.recovery import Recovery
 from faust.transport import consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage
+from mode import Service
 
 from streamer.engine import EngineApp, EngineSettings
 from streamer.engine.fetch import _take
@@ -73,6 +74,14 @@ SIGNATURES = [
     (App, "on_start", "(self)"),
     (App, "on_started", "(self)"),
     (faust.Worker, "install_signal_handlers", "(self)"),
+    (faust.Worker, "execute_from_commandline", "(self)"),
+    (Service, "start", "(self)"),
+    (Service, "crash", "(self, reason)"),
+    (Service, "_crash", "(self, reason)"),
+    (App, "_update_assignment", "(self, assigned)"),
+    (driver.AIOKafkaConsumerThread, "call_thread", "(self, fun, *args, **kwargs)"),
+    (driver.AIOKafkaConsumerThread, "on_crash", "(self, msg, *fmt, **kwargs)"),
+    (Recovery, "on_stop", "(self)"),
     (fetcher.FetchResult, "check_assignment", "(self, tp)"),
     (fetcher.FetchResult, "has_more", "(self)"),
     (fetcher.FetchResult, "_update_position", "(self)"),
