@@ -81,7 +81,7 @@ class State:
     async def life(self, part: str, number: int, about: Sequence[int]) -> None:
         """A start, one event about each of these entities, in order, and the end."""
         bench, worker = self._bench, self.worker
-        events = await self._publish(about, SEED * number)
+        events = await self._publish(about, f"{part} {number}")
         run = Run(part, "ours", self._size, number, self._sent, 0, 0, 0)
         written = sum((await self._changelog()).values())
         worker.start()
@@ -93,8 +93,8 @@ class State:
         found.extra.update(await self._told(written), touched=len(set(about)))
         bench.keep(found._replace(events=events))
 
-    async def _publish(self, about: Sequence[int], seed_number: int) -> int:
-        rnd, before = random.Random(seed_number), self._sent
+    async def _publish(self, about: Sequence[int], seeded: str) -> int:
+        rnd, before = random.Random(seeded), self._sent
         async with self._bench.cluster.filling(self.worker.topic) as fill:
             for number, which in enumerate(about):
                 key, value = event(rnd, seed.name(which), which, number)
