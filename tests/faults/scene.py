@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError
 from tests.faults.in_flight import Cut
 from tests.faults.stage import RESTART_DELAY_S, Role, Stage
 from tests.faults.subscriber import Subscriber
-from tests.faults.tails import Tails
+from tests.faults.tails import RECORDS, Tails
 from tests.faults.traffic import Traffic
 from tests.faults.waiting import LateError, until
 from tests.faults.watch import Watch
@@ -175,6 +175,11 @@ class Scene:
         cut = Cut(await self.watch.ends([self.stage.changelog]))
         self.cuts.append(cut)
         return cut
+
+    async def read_no_more(self, cut: Cut | None) -> None:
+        """Records that come from now on are none that it has."""
+        if cut is not None:
+            cut.records = {p: end for (_, p), end in (await self.watch.ends([RECORDS])).items()}
 
     async def heard(self, cut: Cut | None) -> None:
         """It has said all that it will say."""
