@@ -198,13 +198,13 @@ class Scene:
         await until(f"{role.label} to end", ended, timeout_s)
         return codes[0]
 
-    async def killed_at(self, role: Role, failpoint: str) -> Death | None:
+    async def killed_at(self, role: Role, failpoint: str, timeout_s: float = DEATH_TIMEOUT_S) -> Death | None:
         """Wait for a held role that was started armed to kill itself there, feeding it; None when it did not, and was killed."""
-        deadline = time.monotonic() + DEATH_TIMEOUT_S
+        deadline = time.monotonic() + timeout_s
         while (code := role.ended()) is None:
             if time.monotonic() > deadline:
                 role.kill()
-                self.say(f"    {role.label} did not come to {failpoint} in {DEATH_TIMEOUT_S:.0f} s")
+                self.say(f"    {role.label} did not come to {failpoint} in {timeout_s:.0f} s")
                 await self.cut(role)
                 return None
             self.feed(role.name)
