@@ -81,9 +81,9 @@ class Fold:
             self.void += 1
             return
         payload = (value or b"")[ORIGIN_BYTES:]
-        if payload:
+        if payload and value:
             self.rows[message.partition][key] = payload
-            landings.row(self.topic, message.partition, message.offset, key, payload)
+            landings.row(self.topic, message.partition, message.offset, key, value)
         else:
             self.rows[message.partition].pop(key, None)
 

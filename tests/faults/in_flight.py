@@ -14,6 +14,7 @@ import msgspec
 
 from streamer.domain.messages import CloudEvent
 from streamer.domain.state import ALERT, AlertRow
+from streamer.engine.partition_row import ORIGIN_BYTES, read_origin
 
 MAX_NAMED: Final = 5
 
@@ -26,10 +27,12 @@ _decode_event = msgspec.json.Decoder(CloudEvent).decode
 @dataclass(eq=False)
 class Cut:
     """An end of a dossier. ``state``: where the changelog ended, looked at first; ``told``: where the topics of alerts and
-    notices ended, looked at later (None: not yet). Looked at while nobody writes, both are exact; else a little wide."""
+    notices ended, looked at later (None: not yet). Looked at while nobody writes, both are exact; else a little wide.
+    ``records``: of one that lives on for a while, where the records ended that it can have read."""
 
     state: Offsets
     told: Offsets | None = None
+    records: dict[int, int] | None = None
 
 
 class Told(NamedTuple):
@@ -40,24 +43,39 @@ class Told(NamedTuple):
     offset: int
 
 
+class Landed(NamedTuple):
+    """Where a row lies in its changelog; ``first``: no record below is new in its unit."""
+
+    partition: int
+    offset: int
+    first: int
+
+
 class Landings:
     """When the state came to include each revision of an alert or notice. A changelog that a new beginning made has landings of
     its own."""
 
     def __init__(self) -> None:
-        #: By changelog and id: revision, partition, offset, as the rows came.
-        self._found: dict[tuple[str, str], list[tuple[int, int, int]]] = defaultdict(list)
+        #: By changelog and id: revision and place, as the rows came.
+        self._found: dict[tuple[str, str], list[tuple[int, Landed]]] = defaultdict(list)
+        #: By changelog and partition: the records below which its units of late include.
+        self._unit: dict[tuple[str, int], tuple[int, int]] = {}
 
-    def row(self, topic: str, partition: int, offset: int, key: bytes, payload: bytes) -> None:
-        """A changelog record that counts."""
+    def row(self, topic: str, partition: int, offset: int, key: bytes, value: bytes) -> None:
+        """A changelog record that counts, with its origin."""
+        following, _ = read_origin(value)
+        first, last = self._unit.get((topic, partition), (0, 0))
+        if following != last:
+            first, last = last, following
+            self._unit[topic, partition] = first, last
         if key[:1] == ALERT:
-            identifier, revision = split(message_id(_decode_row(payload).body))
-            self._found[topic, identifier].append((revision, partition, offset))
+            identifier, revision = split(message_id(_decode_row(value[ORIGIN_BYTES:]).body))
+            self._found[topic, identifier].append((revision, Landed(partition, offset, first)))
 
-    def at(self, topic: str, message: str) -> tuple[int, int] | None:
-        """Partition and offset of the first row that includes this message; None: none does."""
+    def at(self, topic: str, message: str) -> Landed | None:
+        """The first row that includes this message; None: none does."""
         identifier, revision = split(message)
-        return next(((p, o) for found, p, o in self._found[topic, identifier] if found >= revision), None)
+        return next((place for found, place in self._found[topic, identifier] if found >= revision), None)
 
 
 def message_id(body: bytes) -> str:
@@ -84,9 +102,17 @@ def in_flight(cuts: list[Cut], told: dict[str, list[Told]], landings: Landings) 
             if cut.told is not None and first.offset >= cut.told.get((first.topic, first.partition), 0):
                 continue
             landed = landings.at(topic, message)
-            if landed is None or landed[1] >= cut.state.get((topic, landed[0]), 0):
+            if landed is None or (_not_in(cut, topic, landed) and _may_be_read(cut, landed)):
                 found[message] += 1
     return found
+
+
+def _not_in(cut: Cut, topic: str, landed: Landed) -> bool:
+    return landed.offset >= cut.state.get((topic, landed.partition), 0)
+
+
+def _may_be_read(cut: Cut, landed: Landed) -> bool:
+    return cut.records is None or landed.first <= cut.records.get(landed.partition, 0)
 
 
 def beyond(told: dict[str, list[Told]], allowed: Counter[str]) -> dict[str, int]:

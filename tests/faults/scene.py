@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError
 from tests.faults.in_flight import Cut
 from tests.faults.stage import RESTART_DELAY_S, Role, Stage
 from tests.faults.subscriber import Subscriber
-from tests.faults.tails import Tails
+from tests.faults.tails import RECORDS, Tails
 from tests.faults.traffic import Traffic
 from tests.faults.waiting import LateError, until
 from tests.faults.watch import Watch
@@ -176,6 +176,11 @@ class Scene:
         self.cuts.append(cut)
         return cut
 
+    async def read_no_more(self, cut: Cut | None) -> None:
+        """Records that come from now on are none that it has."""
+        if cut is not None:
+            cut.records = {p: end for (_, p), end in (await self.watch.ends([RECORDS])).items()}
+
     async def heard(self, cut: Cut | None) -> None:
         """It has said all that it will say."""
         if cut is not None:
@@ -193,13 +198,13 @@ class Scene:
         await until(f"{role.label} to end", ended, timeout_s)
         return codes[0]
 
-    async def killed_at(self, role: Role, failpoint: str) -> Death | None:
+    async def killed_at(self, role: Role, failpoint: str, timeout_s: float = DEATH_TIMEOUT_S) -> Death | None:
         """Wait for a held role that was started armed to kill itself there, feeding it; None when it did not, and was killed."""
-        deadline = time.monotonic() + DEATH_TIMEOUT_S
+        deadline = time.monotonic() + timeout_s
         while (code := role.ended()) is None:
             if time.monotonic() > deadline:
                 role.kill()
-                self.say(f"    {role.label} did not come to {failpoint} in {DEATH_TIMEOUT_S:.0f} s")
+                self.say(f"    {role.label} did not come to {failpoint} in {timeout_s:.0f} s")
                 await self.cut(role)
                 return None
             self.feed(role.name)

@@ -39,10 +39,11 @@ def body(message: str) -> bytes:
 
 
 def landed(*rows: tuple[int, str]) -> Landings:
-    """Rows of alerts in partition 0, at these offsets."""
+    """Rows of alerts in partition 0, at these offsets, each of a unit of ten records."""
     found = Landings()
-    for offset, message in rows:
-        found.row(LOG, 0, offset, b"a" + message.encode(), msgpack.encode(AlertRow(body=body(message))))
+    for number, (offset, message) in enumerate(rows, 1):
+        value = origin(10 * number, offset) + msgpack.encode(AlertRow(body=body(message)))
+        found.row(LOG, 0, offset, b"a" + message.encode(), value)
     return found
 
 
@@ -75,7 +76,13 @@ def test_a_message_may_come_again_for_each_cut_at_which_it_was_in_flight(cuts: l
 
 def test_a_row_of_a_later_revision_includes_the_earlier_one() -> None:
     landings = landed((3, "a.1"), (7, "a.3"))
-    assert [landings.at(LOG, f"a.{revision}") for revision in (1, 2, 3, 4)] == [(0, 3), (0, 7), (0, 7), None]
+    assert [landings.at(LOG, f"a.{revision}") for revision in (1, 2, 3, 4)] == [(0, 3, 0), (0, 7, 10), (0, 7, 10), None]
+
+
+@pytest.mark.parametrize(("read", "at_most"), [(5, 1), (9, 1), (10, 2), (25, 2)])
+def test_one_that_lives_on_can_tell_only_of_records_that_it_has_read(read: int, at_most: int) -> None:
+    silent = Cut({(LOG, 0): 0}, {(ALERTS, 0): 9}, {0: read})
+    assert in_flight([silent], told(a_1=[0], b_1=[1]), landed((5, "a.1"), (8, "b.1"))).total() == at_most
 
 
 # ---------------------------------------------------------------------- local stores

@@ -8,8 +8,8 @@ import shutil
 from typing import Final
 
 from streamer.engine import failpoints
-from tests.faults.needs import Needs
-from tests.faults.scene import Scene
+from tests.faults.needs import Needs, more_events
+from tests.faults.scene import DEATH_TIMEOUT_S, Scene
 
 NEEDS: Final = Needs(events=16_000, per_second=500, backlog=1_500)
 POINTS: Final = {
@@ -25,6 +25,7 @@ assert {point for points in POINTS.values() for point in points} == failpoints.N
 PASSAGES: Final = 12  # before a kill, at most; the first after a start are of a backlog
 AT_START: Final = frozenset({"in_recovery", "in_restating"})
 SELDOM: Final = frozenset({"in_sweep"})  # once a day of the calendar and partition
+FED_PER_S: Final = 200  # at the least: so long may it take to the next day of a larger world
 TURNS: Final = {"intake": 2, "dossier": 1, "sink": 2}  # through all points
 
 
@@ -59,5 +60,6 @@ async def die(scene: Scene, name: str, point: str) -> None:
         scene.counters["state folders removed"] += 1
     passages = 0 if point in AT_START | SELDOM else scene.rng.choice((0, 1, 2, scene.rng.randrange(PASSAGES)))
     role.start(f"{point}:{passages}")
-    if await scene.killed_at(role, point) is not None:
+    timeout_s = DEATH_TIMEOUT_S + (more_events() / FED_PER_S if point in SELDOM else 0.0)
+    if await scene.killed_at(role, point, timeout_s) is not None:
         scene.counters[f"{name} {point}"] += 1

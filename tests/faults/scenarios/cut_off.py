@@ -94,6 +94,7 @@ async def cut(scene: Scene, proxy: Proxy, way: dict[str, bool]) -> bool:
         return await scene.owns(other, scene.stage.partitions)
 
     await _fed(scene, all_owned, "the other to own all", TAKEN_OVER_TIMEOUT_S)
+    await scene.read_no_more(silent)
     hit = not ended or ended[0] - cut_at > SESSION_S
     await scene.newly("dossier", NEWLY)
     scene.counters["healed after it had ended"] += int(victim.process is not lives)

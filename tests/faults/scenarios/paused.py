@@ -107,6 +107,7 @@ async def woken(scene: Scene, sleeper: Role, other: Role, where: str) -> int | N
     silent = await scene.falls_silent(sleeper)  # what it had under way, the other does again, and perhaps it, too
     everything = await partitions_of(scene, sleeper.name)
     await until(f"{other.label} to own all", lambda: scene.owns(other, everything), OWNED_TIMEOUT_S)
+    await scene.read_no_more(silent)
     await scene.newly(sleeper.name, MEANWHILE)
     await asyncio.sleep(max(0.0, fell_asleep + SESSION_S + 0.5 - time.monotonic()))
     slept = time.monotonic() - fell_asleep
