@@ -58,7 +58,8 @@ ADVICE: Final[dict[Exit, str]] = {
 #: Restarting cannot help: a person must act.
 NEVER_RESTARTED: Final = frozenset({Exit.CONFIG, Exit.LOCKED, Exit.LOSS})
 
-_EXCEPTIONS_WITHOUT_TEXT: Final = frozenset({Exit.HANDLER})
+#: Their exceptions may quote what an event says.
+_EXCEPTIONS_WITHOUT_TEXT: Final = frozenset({Exit.HANDLER, Exit.FAULT})
 
 #: A write that the disk, a quota or a limit of the process refuses; RocksDB says it in words only, and of no type of its own.
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -85,13 +85,13 @@ async def stop(app: EngineApp) -> None:
 
 async def _finish(app: EngineApp) -> None:
     consumer: Any = app._consumer
+    await app.tables.recovery.give_back()  # first: it may be about to hand partitions over
     if consumer is not None and consumer.lanes:
         consumer.stop_flow()
         await consumer.quiesce("stop", app.settings.stop_timeout_s / 2)
         consumer.drop_lanes()
-    await app.tables.recovery.halt()
     await app.tables.recovery.standbys.stop()
     if app._store is not None:
-        app._store.flush(wait=True)  # not closed: a recovery under way may still write, and would end with 70
+        app._store.flush(wait=True)  # not closed: units that were given up may still write, and would end with 70
     if consumer is not None and app.settings.instance_id is None:
         await consumer._thread.call_thread(consumer._thread.leave)
