@@ -14,6 +14,8 @@ PER_SECOND: Final = 400
 SUBSCRIBERS: Final = 2
 #: Where two runs share two cores a process may be left standing for half its session, and ends itself.
 BUSY: Final[dict[int, int]] = {Exit.PAUSE: 3}
+#: Where brokers die: a role that needs one just then, at a start most of all, may end with the code that says so.
+BROKERS_DIE: Final[dict[int, int]] = BUSY | {Exit.BROKER: 3}
 #: A run that takes longer has failed; and what each event beyond the catalogue's own adds to that.
 RUN_TIMEOUT_S: Final = 900.0
 EVENT_TIMEOUT_S: Final = 0.02

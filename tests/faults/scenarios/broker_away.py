@@ -10,10 +10,10 @@ from streamer.local import kafka, processes
 from streamer.local.paths import Paths
 from streamer.local.state import load
 from tests.faults import servers
-from tests.faults.needs import Needs
+from tests.faults.needs import BROKERS_DIE, Needs
 from tests.faults.scene import Scene
 
-NEEDS: Final = Needs(events=16_000, per_second=400)
+NEEDS: Final = Needs(events=16_000, per_second=400, ends=BROKERS_DIE)
 AWAY_S: Final = 60.0  # the length of the outage itself, not a wait
 NEWLY: Final = 1_200  # applied before each
 STOP_TIMEOUT_S: Final = 20.0

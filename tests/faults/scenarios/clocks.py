@@ -14,14 +14,16 @@ from typing import Final
 from streamer import kafka_io
 from tests.faults import servers
 from tests.faults.broker_clock import off_by
-from tests.faults.needs import Needs
+from tests.faults.needs import BROKERS_DIE, Needs
 from tests.faults.scene import Scene
 from tests.faults.shifted import OFF
 from tests.faults.stage import Stage
 from tests.faults.verdict import Judge
 from tests.faults.waiting import until
 
-NEEDS: Final = Needs(events=16_000, per_second=500, backlog=2_000, commands={"dossier": ("-m", "tests.faults.shifted")})
+NEEDS: Final = Needs(
+    events=16_000, per_second=500, backlog=2_000, commands={"dossier": ("-m", "tests.faults.shifted")}, ends=BROKERS_DIE
+)
 DAY_S: Final = 86_400
 NEWLY: Final = 1_000
 SEEN_TIMEOUT_S: Final = 60.0

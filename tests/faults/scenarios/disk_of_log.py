@@ -11,12 +11,12 @@ from streamer.local import kafka, processes
 from streamer.local.paths import Paths
 from tests.faults import servers
 from tests.faults.disk import SmallDisk, small
-from tests.faults.needs import Needs, more_events
+from tests.faults.needs import BROKERS_DIE, Needs, more_events
 from tests.faults.scene import Scene
 from tests.faults.stage import Stage
 from tests.faults.waiting import until
 
-NEEDS: Final = Needs(events=14_000, per_second=400, backlog=2_000)
+NEEDS: Final = Needs(events=14_000, per_second=400, backlog=2_000, ends=BROKERS_DIE)
 EVENT_BYTES: Final = 10 << 10
 DISK_BYTES: Final = (512 << 20) + EVENT_BYTES * more_events()
 TURNS: Final = 2

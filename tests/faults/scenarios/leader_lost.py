@@ -9,11 +9,11 @@ from typing import Final
 
 from streamer.local import kafka
 from tests.faults import servers
-from tests.faults.needs import Needs
+from tests.faults.needs import BROKERS_DIE, Needs
 from tests.faults.scene import Scene
 from tests.faults.waiting import until
 
-NEEDS: Final = Needs(events=14_000, per_second=300, brokers=3)
+NEEDS: Final = Needs(events=14_000, per_second=300, brokers=3, ends=BROKERS_DIE)
 NODES: Final = (1, 2, 3)
 NEWLY: Final = 700
 FAIL_OVER_TIMEOUT_S: Final = 60.0

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from streamer.local import kafka, postgres
-from tests.faults.needs import Needs
+from tests.faults.needs import BROKERS_DIE, Needs
 from tests.faults.scene import Scene
 from tests.faults.stage import Role
 from tests.faults.waiting import LateError, until
 
-NEEDS: Final = Needs(events=16_000, per_second=150, backlog=2_000)
+NEEDS: Final = Needs(events=16_000, per_second=150, backlog=2_000, ends=BROKERS_DIE)
 WITHIN_S: Final = 10.0
 TOO_LATE_S: Final = 30.0
 EACH: Final = 8  # of each role, with all servers there
