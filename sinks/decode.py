@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -43,7 +43,7 @@ _ESCAPE: Final = re.compile(rb"(\\\\)|\\u0000")
 _PATH: Final = re.compile(r"at `([^`]*)`$")
 
 
-class _Message(NamedTuple):
+class _Message(msgspec.Struct, frozen=True, gc=False):
     key: str
     value: bytes
     headers: Headers
@@ -91,7 +91,7 @@ def _record(message: _Message) -> tuple[Row, ...]:
     _same(message.key, party.org_code, "party.org_code")
     origin, content_hash = _item(message.headers)
     sealed = None if record.sealed is None else _unsealed_text(record.sealed)
-    appended_at = datetime.fromtimestamp(message.timestamp_ms / 1000, UTC)
+    appended_at = _appended(message.timestamp_ms)
     place = (*origin, message.at.partition, message.at.offset, appended_at)
     if party.individual:
         return (
@@ -120,7 +120,7 @@ def _record(message: _Message) -> tuple[Row, ...]:
             authority.code,
             authority.name,
             record.document_number,
-            date.fromisoformat(record.decided_on) if record.decided_on else None,
+            _day(record.decided_on) if record.decided_on else None,
             record.version,
             (record.conduct or UNSTATED) if states_basis else None,
             bool(record.basis) if states_basis else None,
@@ -129,6 +129,11 @@ def _record(message: _Message) -> tuple[Row, ...]:
             *place,
         ),
     )
+
+
+@lru_cache(maxsize=256)  # the broker gives a whole batch one append time
+def _appended(timestamp_ms: int) -> datetime:
+    return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
 
 
 def _item(headers: Headers) -> tuple[Origin, bytes]:
@@ -266,6 +271,9 @@ def _same(key: str, expected: str, field: str) -> None:
 def _unsealed_text(base64: str) -> bytes:
     """The sealed bytes out of their base64; still sealed."""
     return binascii.a2b_base64(base64, strict_mode=True)
+
+
+_day: Final = lru_cache(maxsize=8192)(date.fromisoformat)
 
 
 def _instant(text: str) -> datetime:

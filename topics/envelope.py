@@ -24,7 +24,6 @@ CONTENT_HASH_BYTES: Final = 16
 Headers = Iterable[tuple[str, bytes | None]]
 
 _CE: Final = "ce_"
-_NO_HEADERS: Final[Mapping[str, bytes]] = {}
 _JSON_TYPE: Final = re.compile(r"application/(?:[A-Za-z0-9.-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~+/=#-]{0,127}")  # as safeId in schemas/common.json
 _TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9.-]{0,127}")
@@ -67,7 +66,9 @@ def decode(value: bytes | memoryview | None, headers: Headers = ()) -> Envelope:
     Structured when ``content-type`` says so; binary when it has ``ce_`` headers; otherwise structured when the JSON
     itself has a ``specversion``.
     """
-    found = {name.lower(): text for name, text in headers if text is not None} if headers else _NO_HEADERS
+    if not headers:
+        return _structured(value)
+    found = {name.lower(): text for name, text in headers if text is not None}
     content_type = found.get(CONTENT_TYPE, b"")
     if content_type[:23].lower() == b"application/cloudevents":
         if content_type.partition(b";")[0].strip().lower() != STRUCTURED.encode():

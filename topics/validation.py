@@ -24,6 +24,9 @@ class Violation(NamedTuple):
 
 
 class _Compiled(NamedTuple):
+    #: The same schema as one object (``_flat``), where it can be said so: what it accepts is valid, and nearly all is. The
+    #: other says what is wrong.
+    quick: jsonschema_rs.Validator | None
     validator: jsonschema_rs.Validator
     integers: dict[str, Any]
     names: frozenset[str]
@@ -35,8 +38,8 @@ def validate(type_name: str, data: object) -> Violation | None:
     Raises KeyError for a type without a schema: ask ``topics.catalog.INBOUND_TYPES`` first.
     """
     compiled = _COMPILED[type_name]
-    validator, integers, _ = compiled
-    if not validator.is_valid(data):
+    quick, validator, integers, _ = compiled
+    if (quick is None or not quick.is_valid(data)) and not validator.is_valid(data):
         return _first_violation(compiled, data)
     return _fraction(integers, data, "") if integers else None
 
@@ -134,19 +137,57 @@ def _names(schema: Any) -> set[str]:
     return found.union(*map(_names, schema.values()))
 
 
+_PLAIN: Final = frozenset({"$schema", "$id", "title", "description", "type", "required", "properties"})
+
+
+def _flat(schema: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema without ``allOf`` and ``unevaluatedProperties``, which cost a third of a check; None where a part is more
+    than an object with properties of its own."""
+    if schema.get("unevaluatedProperties") is not False:
+        return None
+    parts = [_resolve(part) or part for part in schema.get("allOf", ())]
+    own = {name: below for name, below in schema.items() if name not in {"allOf", "unevaluatedProperties"}}
+    required, properties = list[str](), dict[str, Any]()
+    for part in (*parts, own):
+        if part.get("type") != "object" or not part.keys() <= _PLAIN:
+            return None
+        if properties.keys() & part.get("properties", {}).keys():
+            return None
+        required += part.get("required", ())
+        properties |= _rebased(part.get("properties", {}))
+    return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
+
+
+def _rebased(node: Any) -> Any:
+    """A piece of the common schema as it stands in another one."""
+    if isinstance(node, list):
+        return [_rebased(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        name: _COMMON + below if name == "$ref" and below.startswith("#") else _rebased(below)
+        for name, below in node.items()
+    }
+
+
 def _compile() -> dict[str, _Compiled]:
     common = _read("common")
     registry = jsonschema_rs.Registry([(_COMMON, common)])
-    compiled = {}
-    for name in type_names:
-        schema = _read(name)
-        validator = jsonschema_rs.Draft202012Validator(
+
+    def validator_of(schema: dict[str, Any]) -> jsonschema_rs.Validator:
+        return jsonschema_rs.Draft202012Validator(
             schema, registry=registry, validate_formats=True, mask="(hidden)", offline=True,
             pattern_options=jsonschema_rs.RegexOptions(),
         )  # fmt: skip
+
+    compiled = {}
+    for name in type_names:
+        schema = _read(name)
+        flat = _flat(schema)
         integers = _integer_tree(schema)
         names = frozenset(_names(schema) | _names(common))
-        compiled[name] = _Compiled(validator, integers if isinstance(integers, dict) else {}, names)
+        quick = None if flat is None else validator_of(flat)
+        compiled[name] = _Compiled(quick, validator_of(schema), integers if isinstance(integers, dict) else {}, names)
     return compiled
 
 

@@ -254,6 +254,8 @@ def _organisations_only(data: Mapping[str, Any]) -> bool:
 class _Event:
     """One event whose shape is right, on its way to its items."""
 
+    __slots__ = ("_admission", "_config", "_envelope", "_hash", "_message", "_names", "_sealer", "_source", "_type")
+
     def __init__(self, admission: Admission, message: _Message, envelope: Envelope, type_: str) -> None:
         self._admission = admission
         self._sealer = admission._sealer

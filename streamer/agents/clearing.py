@@ -57,6 +57,12 @@ class Clearing:
         self._texts.append((pointer, text))
         return text
 
+    def must_known(self, pointer: str, text: str) -> str:
+        """The same for a text of few values, whose clean ones are remembered: those need no second look for a number."""
+        if self._names or not _numberless(text):
+            self._texts.append((pointer, text))
+        return text
+
     def verify(self) -> None:
         """Raises NotAdmitted if a text that has to be clear holds a citizen number or a declared person's name."""
         texts = self._texts
@@ -100,7 +106,7 @@ class Clearing:
             reason, field = found
             raise NotAdmitted(reason, f"{pointer}/{field}")
         if found.name is not None:
-            self.must(f"{pointer}/name", found.name)
+            self.must_known(f"{pointer}/name", found.name)
         elif name is not None:
             self.removed[f"{pointer}/name"] = name
         return found
@@ -175,7 +181,7 @@ class Clearing:
     def code(self, body: Mapping[str, Any], name: str, at: str) -> None:
         """A code of the rulebook; the pattern of codes leaves room for a number, so it is looked at too."""
         if (value := body.get(name)) is not None:
-            self.fields[name] = self.must(f"{at}/{name}", value)
+            self.fields[name] = self.must_known(f"{at}/{name}", value)
 
     # ------------------------------------------------------------------ parts of bodies
 
@@ -185,7 +191,7 @@ class Clearing:
             instrument, article = row["instrument"], row.get("article")
             if _instrument(instrument) and not contains_name(instrument, self._names):
                 if article is not None:
-                    self.must(f"{at}/basis/{i}/article", article)
+                    self.must_known(f"{at}/basis/{i}/article", article)
                 kept.append(Basis(instrument, article))
                 if "text" in row:
                     removed.append({"row": i, "text": row["text"]})
@@ -227,6 +233,11 @@ def _authority(code: str | None, name: str | None) -> AuthorityRef | tuple[str, 
             return ("citizen_number_in_field" if find_citizen_number(name) else "not_an_authority"), "name"
         name = None
     return AuthorityRef(code, None if name is None else normalise_authority_name(name))
+
+
+@lru_cache(maxsize=4096)  # codes, articles and names of authorities are few
+def _numberless(text: str) -> bool:
+    return not find_citizen_number(text)
 
 
 @lru_cache(maxsize=4096)  # instruments are few too

@@ -137,6 +137,15 @@ def meta_of(record: RecordIn) -> Meta:
     return Meta(record.offset, record.timestamp, origin, content)
 
 
+def apply_slice(dossier: Dossier, sealer: Sealer, slice_: Slice) -> None:
+    """All of a slice's records, in order. Their rulebooks are there already."""
+    rows, effects, apply = slice_.rows, KafkaEffects(slice_, sealer), dossier.apply
+    for record in slice_.fresh():
+        effects.raw = value = record.value or b""
+        effects.timestamp_ms = record.timestamp
+        apply(rows, effects, decode_record(value), meta_of(record))
+
+
 def register(
     app: EngineApp,
     *,
@@ -179,10 +188,7 @@ def register(
     async def agent(stream: Any) -> None:
         async for slice_ in stream:
             await _bring_rulebooks(rulebooks, slice_)
-            effects = KafkaEffects(slice_, sealer)
-            for record in slice_.fresh():
-                effects.raw, effects.timestamp_ms = record.value, record.timestamp
-                dossier.apply(slice_.rows, effects, decode_record(record.value), meta_of(record))
+            apply_slice(dossier, sealer, slice_)
             row = slice_.rows.get(PARTITION)
             slice_.done()
             if isinstance(row, Partition):

@@ -45,15 +45,11 @@ def append_day(append_ms: int) -> int:
     return datetime.fromtimestamp(append_ms / 1000, BEIJING).date().toordinal()
 
 
+@lru_cache(maxsize=256)  # the broker gives a whole batch one append time
 def append_time(append_ms: int) -> str:
     """A message's time as RFC 3339 with milliseconds, UTC; from 1970 to 9999, since an inbound one is what its sender says."""
     seconds, ms = divmod(min(max(append_ms, 0), LAST_MS), 1000)
-    return f"{_second(seconds)}.{ms:03}Z"
-
-
-@lru_cache(maxsize=256)  # neighbours share theirs
-def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{ms:03}Z"
 
 
 def midnight(ordinal: int) -> str:

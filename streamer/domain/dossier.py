@@ -77,7 +77,8 @@ class Dossier:
         books = Books(partition, record.source)
         entity = record.party.org_code.encode()
         head: Head | None = rows.get(HEAD + entity)
-        key = event_key(record.source, record.id)
+        event_id = entity + event_key(record.source, record.id)
+        event_row = EVENT + event_id
         seen: Event | None = None
         law = self._law_of(partition.rulebook)
         if head is None:
@@ -85,7 +86,7 @@ class Dossier:
         else:
             if head.next_due and head.next_due <= partition.clock:
                 calendar.settle_due(rows, effects, partition, law, entity, head)
-            seen = rows.get(EVENT + entity + key)
+            seen = rows.get(event_row)
             if seen is not None and seen.expires <= partition.clock:
                 seen = None
         inbound = books.inbound(meta.origin)
@@ -94,7 +95,7 @@ class Dossier:
                 partition.resent += 1
                 return
             _remember(seen, inbound, meta.origin.offset)
-            rows.put(EVENT + entity + key, seen, EVENT_BYTES)
+            rows.put(event_row, seen, EVENT_BYTES)
             if seen.content == meta.content:
                 books.duplicate()
             else:
@@ -126,8 +127,8 @@ class Dossier:
         outcome = decisions.END if _is_end(record, verdict) else verdict.outcome
         event = Event(content=meta.content, outcome=outcome, expires=expires, fact=verdict.fact_id)
         _remember(event, inbound, meta.origin.offset)
-        rows.put(EVENT + entity + key, event, EVENT_BYTES, False)
-        expiry.note(rows, partition, expires, entity + key)
+        rows.put(event_row, event, EVENT_BYTES, False)
+        expiry.note(rows, partition, expires, event_id)
         work.close()
 
 

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooL
 from streamer.engine import wall
 from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.memory import UNIT_FACTOR, records_bytes
-from streamer.engine.unit import Headers, Message, Step, Unit
+from streamer.engine.unit import Headers, Message, Step, Unit, raw_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,15 +186,16 @@ class Lane:
         timestamp_ms: int | None = None,
         first: bool = False,
     ) -> None:
-        """Adds a message to the open unit."""
+        """Adds a message to the open unit. ``partition=None``: by key. ``timestamp_ms=None``: the record's. ``first``: acknowledged
+        before what is not first is sent. Raises ValueError for another partition of a compacted output."""
         if partition is None:
             partition = self.runtime.partition_for(topic, key)
         if topic in self.runtime.compacted and partition != self.partition:
             raise ValueError(f"{topic} is compacted: only partition {self.partition} may be written here")
-        unit = self.unit()
+        unit = self.open or self.unit()
         if timestamp_ms is None:
             timestamp_ms = self.timestamp_ms or wall.now_ms()  # a sweep before the first record
-        message = Message(timestamp_ms, key, value, headers)
+        message = raw_message(Message, (timestamp_ms, key, value, headers))
         (unit.sooner if first else unit.later).add(topic, partition, message)
 
     def commit_with(self, step: Step) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamer.engine import failpoints
 from streamer.engine.exits import Exit, Refusal
-from streamer.engine.unit import Message, message_bytes
+from streamer.engine.unit import Message, Queue, message_bytes
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
@@ -72,6 +72,10 @@ class Appender:
     @staticmethod
     def parts(queue: list[Message], batch_bytes: int) -> Iterator[list[Message]]:
         """The queue cut into batches below ``batch_bytes``; a single larger message goes alone."""
+        if isinstance(queue, Queue) and queue.size <= batch_bytes:  # nearly all: nothing is measured again
+            if queue:
+                yield queue
+            return
         part: list[Message] = []
         size = 0
         for message in queue:

@@ -42,7 +42,7 @@ class RecordIn(Protocol):
 class Slice:
     """[first, following) of one partition; ``records`` are what is visible of it."""
 
-    __slots__ = ("_lane", "end", "first", "following", "partition", "records", "topic")
+    __slots__ = ("_lane", "end", "first", "following", "partition", "records", "send", "topic")
 
     def __init__(self, lane: Lane, records: Sequence[RecordIn], first: int, following: int, end: int) -> None:
         self._lane = lane
@@ -53,6 +53,8 @@ class Slice:
         self.following = following
         #: The partition's log end when this was fetched.
         self.end = end
+        #: Sends with this unit (``Lane.send``, itself: a role may send for every record).
+        self.send = lane.send
 
     def fresh(self) -> Iterator[RecordIn]:
         """The records that the state does not include yet, in order. Cuts units between events while it runs."""
@@ -81,20 +83,6 @@ class Slice:
     def live(self) -> bool:
         """False once the partition is no longer this process's; what is done then is dropped."""
         return self._lane.live
-
-    def send(
-        self,
-        topic: str,
-        partition: int | None,
-        key: bytes,
-        value: bytes,
-        headers: Headers = (),
-        timestamp_ms: int | None = None,
-        first: bool = False,
-    ) -> None:
-        """Sends with this unit. ``partition=None``: by key. ``timestamp_ms=None``: the record's. ``first``: acknowledged
-        before what is not first is sent. Raises ValueError for another partition of a compacted output."""
-        self._lane.send(topic, partition, key, value, headers, timestamp_ms, first)
 
     def commit_with(self, step: Step) -> None:
         """A sink: ``step`` is awaited after the outputs, before the offsets; it must be repeatable."""

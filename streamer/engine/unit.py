@@ -23,7 +23,7 @@ class Message(NamedTuple):
     headers: Headers
 
 
-#: ``raw_message(Message, (timestamp_ms, key, value, headers))``: a message a changelog row, at a third of the cost.
+#: ``raw_message(Message, (timestamp_ms, key, value, headers))``: a message at a third of the cost.
 raw_message: Final[Callable[[type[Message], tuple[int, bytes, bytes, Headers]], Message]] = tuple.__new__
 
 
@@ -40,22 +40,34 @@ def message_bytes(message: Message) -> int:
     return size
 
 
+class Queue(list[Message]):
+    """Messages for one partition of a topic, in order, and what they need in a batch (an upper estimate)."""
+
+    __slots__ = ("size",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = 0
+
+
 class Outputs:
     """Messages of one unit by (topic, partition), in order."""
 
     __slots__ = ("messages", "size")
 
     def __init__(self) -> None:
-        self.messages: dict[tuple[str, int], list[Message]] = {}
+        self.messages: dict[tuple[str, int], Queue] = {}
         self.size = 0
 
     def add(self, topic: str, partition: int, message: Message) -> None:
         where = (topic, partition)
         queue = self.messages.get(where)
         if queue is None:
-            queue = self.messages[where] = []
+            queue = self.messages[where] = Queue()
         queue.append(message)
-        self.size += message_bytes(message)
+        size = message_bytes(message)
+        queue.size += size
+        self.size += size
 
 
 class Due(NamedTuple):
