@@ -118,7 +118,7 @@ async def test_what_a_clean_stop_closed_and_a_loop_that_is_gone_are_no_crash(app
         (NO_ROOM, Exit.DISK),
         (KeyError("x"), Exit.FAULT),
     ],
-    ids=["config", "broker", "disk", "fault"],
+    ids=["config", "forbidden", "broker", "disk", "fault"],
 )
 async def test_a_start_that_fails_is_the_end(
     app: EngineApp, ends: list[int], monkeypatch: pytest.MonkeyPatch, fault: Exception, code: Exit
