@@ -13,6 +13,7 @@ from faust.types import TP
 
 from streamer.engine import EngineApp, EngineSettings, consumer
 from streamer.engine.exits import Exit
+from streamer.engine.ledger import Ledger
 from tests.engine.conftest import EndedError
 
 MINE = TP("events", 0)
@@ -28,7 +29,7 @@ class Scene:
         self.order: list[str] = []
         self.loading, self.may_load = asyncio.Event(), asyncio.Event()
         self.broken: Exception | None = None
-        lane = SimpleNamespace(ledger=SimpleNamespace(next=0), owned=None, settle=list)
+        lane = SimpleNamespace(ledger=Ledger("events-0", 0, None), end=0, owned=None, settle=list)
         for name in ("close", "sweep_soon", "tidy_soon"):
             setattr(lane, name, lambda: None)
         monkeypatch.setattr(consumer, "lane_for", lambda *_: lane)
@@ -37,7 +38,10 @@ class Scene:
         monkeypatch.setattr(self.consumer, "drop_lanes", self.drop_lanes)
         monkeypatch.setattr(self.consumer, "_on_partitions_revoked", self.faust_s)
         monkeypatch.setattr(app, "load_outputs", self.load_outputs)
-        app.tables._recovery = SimpleNamespace(give_back=self.give_back, standbys=())  # type: ignore[assignment]
+        progress = SimpleNamespace(forget=lambda: None)
+        app.tables._recovery = SimpleNamespace(  # type: ignore[assignment]
+            give_back=self.give_back, standbys=(), progress=progress
+        )
 
     async def answer(self, fun: Any, *_: Any) -> Any:
         return {MINE: None} if fun == self.consumer._thread.starts else None
