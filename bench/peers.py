@@ -59,7 +59,7 @@ PEERS: Final = (
     Peer("bytewax", "Bytewax with recovery", "bytewax",
          (*_PYTHON, "bytewax.run", "bench.kernel.bytewax_flow", "-r", "{dir}", "-s", "1", "-b", "0"), exits=True),
     Peer("streams", "Kafka Streams, at least once", JAVA, _STREAMS),
-    Peer("streams_eos", "Kafka Streams, exactly once", JAVA, _STREAMS, {"W_EOS": "1"}),
+    Peer("streams_eos", "Kafka Streams, exactly once", JAVA, _STREAMS, {"W_EOS": "1", "W_CACHE": "1"}),
     Peer("faust", "textbook Faust", "faust",
          (*_PYTHON, "bench.kernel.faust_app", "worker", "-l", "warn", "--without-web"), card_events=20_000, kill_rate=2_000),
 )  # fmt: skip

@@ -8,7 +8,7 @@ import org.apache.kafka.streams.processor.api.*;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.*;
 
-/** The kernel workload on Kafka Streams: Processor API, RocksDB store with changelog. W_EOS=1: exactly_once_v2. Not for: anything else. */
+/** The kernel workload on Kafka Streams: Processor API, RocksDB store with changelog. W_EOS=1: exactly_once_v2; W_CACHE=1: with its record cache. Not for: anything else. */
 public class App {
     // Fact ids are field names: without this Jackson interns every one of them, which halves the throughput.
     static final ObjectMapper M = new ObjectMapper(new com.fasterxml.jackson.core.JsonFactoryBuilder()
