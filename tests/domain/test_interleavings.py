@@ -102,7 +102,8 @@ def summary(world: World) -> dict[str, Any]:
     for key, raw in world.replay.rows[0].raw.items():
         row = codec.decode(key, raw)
         if key[:1] == b"h":
-            row = {**msgspec.structs.asdict(row), "version": 0, "open": sorted(row.open), "next_due": 0}
+            row = {**msgspec.structs.asdict(row), "open": sorted(row.open), "next_due": 0}
+            row |= {"version": 0, "changed_at": ""}  # a running criterion that was met on the way changed the status
             row["counters"] = {
                 k: (c.count, c.amount_fen, sorted(c.facts), c.alert.open) for k, c in row["counters"].items() if c.count
             }
