@@ -345,8 +345,10 @@ class EngineApp(faust.App):
             self.store.flush(wait=False)
 
 
-def _unless_gone(value: Any) -> Any:
-    """Drops a slice whose assignment went while it was queued."""
+async def _unless_gone(value: Any) -> Any:
+    """Drops a slice whose assignment went while it was queued. The loop turns before each: Faust takes what is queued without
+    a pause."""
+    await asyncio.sleep(0)
     if isinstance(value, Slice) and not value.begun():
         raise faust.exceptions.Skip
     return value

@@ -134,7 +134,7 @@ class SliceConsumer(driver.Consumer):
         if not room:
             for lane in lanes.values():
                 lane.relieve()
-        return min(room, self.runtime.settings.max_poll_records)
+        return self.runtime.pace.room(min(room, self.runtime.settings.max_poll_records))
 
     def has_room(self) -> bool:
         """Whether all lanes together claim less than may be in flight: asked before work that no record brings, too."""

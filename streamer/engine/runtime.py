@@ -11,6 +11,7 @@ from streamer.engine import wall
 from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.memory import shares
 from streamer.engine.metrics import Metrics
+from streamer.engine.pace import Pace
 from streamer.engine.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Runtime:
         #: What each part may hold; once the source topics are known, for their number of partitions.
         self.memory = shares(settings, 1)
         self.clock: Callable[[], float] = time.monotonic
+        #: How quick the handlers are.
+        self.pace = Pace(settings.slice_target_s)
         #: The worker's wall clock: for what a wrong one may make dearer, never wrong.
         self.now_ms: Callable[[], int] = wall.now_ms
         self.steps: CommitSteps | None = None

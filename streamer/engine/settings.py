@@ -46,6 +46,8 @@ class EngineSettings:
     cache_max_bytes: int = 0
     fetch_max_bytes: int = 0
     max_poll_records: int = 20_000
+    #: Handlers get no more records at once than they work off in this time, going by those before: then the event loop turns.
+    slice_target_s: float = 0.25
     #: One output batch; below the default max.message.bytes of 1 MiB.
     output_batch_bytes: int = 900_000
 
@@ -82,3 +84,5 @@ class EngineSettings:
             raise ValueError("heartbeat_s must be at most a third of session_timeout_s")
         if self.slices_in_flight < 1 or self.max_poll_records < 1:
             raise ValueError("slices_in_flight and max_poll_records must be at least 1")
+        if not 0 < self.slice_target_s <= self.session_timeout_s / 4:
+            raise ValueError("slice_target_s must be positive and at most a quarter of session_timeout_s")

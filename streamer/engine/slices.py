@@ -42,10 +42,11 @@ class RecordIn(Protocol):
 class Slice:
     """[first, following) of one partition; ``records`` are what is visible of it."""
 
-    __slots__ = ("_lane", "end", "first", "following", "partition", "records", "send", "topic")
+    __slots__ = ("_began", "_lane", "end", "first", "following", "partition", "records", "send", "topic")
 
     def __init__(self, lane: Lane, records: Sequence[RecordIn], first: int, following: int, end: int) -> None:
         self._lane = lane
+        self._began = 0.0
         self.topic = lane.topic
         self.partition = lane.partition
         self.records = records
@@ -61,6 +62,7 @@ class Slice:
         lane = self._lane
         if not lane.begin(self):
             return
+        self._began = lane.runtime.clock()
         floor, full, turn = lane.floor, lane.full, lane.turn
         for record in self.records:
             offset = record.offset
@@ -90,6 +92,8 @@ class Slice:
 
     def done(self) -> None:
         """The slice is handled; the backlog decides when its unit commits."""
+        runtime = self._lane.runtime
+        runtime.pace.saw(len(self.records), runtime.clock() - self._began)
         self._lane.done(self)
 
     def begun(self) -> bool:
