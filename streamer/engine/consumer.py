@@ -292,6 +292,8 @@ class SliceConsumer(driver.Consumer):
     async def _watch_positions(self) -> None:
         while not self.should_stop:
             await self.sleep(self.runtime.settings.lag_poll_s)
+            if (fault := self._thread.forsaken()) is not None:
+                fatal(Exit.BROKER, "aiokafka's own task that keeps the metadata ended", fault)
             try:
                 await asyncio.wait_for(self._poll_positions(), _BROKER_CALL_S)
                 await asyncio.wait_for(self._poll_topics(), _BROKER_CALL_S)

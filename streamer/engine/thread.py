@@ -22,6 +22,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.utils.futures import maybe_async
 
+from streamer.engine.connections import forsaken
 from streamer.engine.exits import Exit, fatal
 from streamer.engine.fetch import Fetched, fetch
 from streamer.engine.reader import waiting
@@ -149,6 +150,10 @@ class SliceThread(driver.AIOKafkaConsumerThread):
     def buffered_bytes(self) -> int:
         """Answers that wait to be handed over, by their count and greatest size."""
         return waiting(self._consumer) * self.runtime.memory.fetch_partition_bytes
+
+    def forsaken(self) -> BaseException | None:
+        """What ended the client's own care for its metadata, if anything did."""
+        return None if self._consumer is None else forsaken(self._consumer._client)
 
     async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
         """Log ends, from the broker."""

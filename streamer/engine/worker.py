@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import faust
 import uvloop
 
-from streamer.engine import exits, failpoints
+from streamer.engine import connections, exits, failpoints
 from streamer.engine.app import EngineApp
 from streamer.engine.crash import code_of, crashed, loop_handler, said_once
 from streamer.engine.exits import Exit, Refusal, fatal
@@ -66,6 +66,7 @@ def run(app: EngineApp) -> NoReturn:
         fatal(Exit.CONFIG, f"the state folder {app.settings.state_dir} cannot be used", exc)
     # For this thread's loop and the consumer's: a sixth less CPU a fetched record.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    connections.mend()
     worker = EngineWorker(
         app, loglevel=app.settings.log_level, quiet=True, override_logging=False, redirect_stdouts=False
     )

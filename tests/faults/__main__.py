@@ -3,8 +3,8 @@
 SEED=n: this seed (default: drawn, printed). FAULT=5,poison: some, by number or name. HOURS=2: all (or the chosen) again and
 again, with new seeds that follow from SEED, until the time is over, whatever fails (``soak``). TODAY=1: what fits into ten minutes,
 chosen by SEED (default: the day's date). CONTROLS=1: the negative controls alone; CONTROLS=0: without them. EVENTS=n: at least
-so many a run (the misfortunes come early then). JOBS=n: so many runs at once (default: 2; one for TODAY). KEEP=1 keeps the
-folders; HOURS keeps those of the first runs that failed. FAULTS_JSON=file: the report for programs (default:
+so many a run (the misfortunes come early then). JOBS=n: so many runs at once (default: 2; one for TODAY). Folders of runs
+that failed are kept (HOURS: of the first three), KEEP=1: all, KEEP=0: none. FAULTS_JSON=file: the report for programs (default:
 .streamer/faults.json), written after every run.
 """
 
@@ -56,7 +56,7 @@ async def _faults(jobs: int, report: Path) -> list[dict[str, Any]]:
         done.append(row)
         write(report, done, [])
 
-    rows = await pool.run(pool.tasks(cases, seed), jobs, told, ends_at=ends_at, keep=os.environ.get("KEEP", ""))
+    rows = await pool.run(pool.tasks(cases, seed), jobs, told, ends_at=ends_at, keep=os.environ.get("KEEP", "failed"))
     return sorted(rows, key=lambda row: (row["fault"], row["scenario"]))
 
 

@@ -52,6 +52,7 @@ async def waits(scene: Scene) -> dict[str, float]:
     """The sink's metrics, once it says that it waits for PostgreSQL."""
 
     async def shown() -> dict[str, float]:
+        scene.feed()  # without a row to write it does not wait
         found = await scene.roles["sink-0"].metrics()
         return found if found.get("streamer_waiting") == 1 else {}
 
