@@ -79,7 +79,7 @@ def with_wal() -> None:
 
     def opened(self: Store, *args: Any, **options: Any) -> None:
         init(self, *args, **options)
-        self._writing.disable_wal = False  # type: ignore[method-assign,assignment]
+        self._writing.disable_wal = False  # type: ignore[method-assign,assignment]  # a property, whatever its stub says
 
     Store.__init__ = opened  # type: ignore[method-assign]
 

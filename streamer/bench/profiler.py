@@ -7,15 +7,20 @@ line that made it. SIGUSR2 writes the profile.
 
 from __future__ import annotations
 
+import heapq
 import json
+import operator
 import signal
 import sys
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 BEAT_S: Final = 0.002
 DEPTH_MAX: Final = 60
@@ -40,9 +45,9 @@ class Sampler:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._clocks: dict[int, float] = {}
-        self._lines: Counter[tuple[CodeType, int]] = Counter()
-        self._functions: Counter[CodeType] = Counter()
-        self._inclusive: Counter[CodeType] = Counter()
+        self._lines: defaultdict[tuple[CodeType, int], float] = defaultdict(float)
+        self._functions: defaultdict[CodeType, float] = defaultdict(float)
+        self._inclusive: defaultdict[CodeType, float] = defaultdict(float)
         self._began_s = 0.0
         self._main = threading.main_thread().ident
         self._busy = False
@@ -81,14 +86,14 @@ class Sampler:
     def _add(self, frame: FrameType | None, spent_s: float) -> None:
         if frame is None:
             return
-        self._lines[frame.f_code, frame.f_lineno] += spent_s  # type: ignore[assignment]
-        self._functions[frame.f_code] += spent_s  # type: ignore[assignment]
+        self._lines[frame.f_code, frame.f_lineno] += spent_s
+        self._functions[frame.f_code] += spent_s
         seen: set[CodeType] = set()
         at: FrameType | None = frame
         while at is not None and len(seen) < DEPTH_MAX:
             if at.f_code not in seen:
                 seen.add(at.f_code)
-                self._inclusive[at.f_code] += spent_s  # type: ignore[assignment]
+                self._inclusive[at.f_code] += spent_s
             at = at.f_back
 
     def _write(self, _number: int, _frame: FrameType | None) -> None:
@@ -97,13 +102,17 @@ class Sampler:
         profile = Profile(
             cpu_s,
             max(0.0, cpu_s - sum(self._functions.values())),
-            {f"{place(code)}:{line}": s for (code, line), s in self._lines.most_common(KEPT)},
-            {place(code): s for code, s in self._functions.most_common(KEPT)},
-            {place(code): s for code, s in self._inclusive.most_common(KEPT)},
+            {f"{place(code)}:{line}": s for (code, line), s in _most(self._lines)},
+            {place(code): s for code, s in _most(self._functions)},
+            {place(code): s for code, s in _most(self._inclusive)},
         )
         draft = self._path.with_suffix(".new")
         draft.write_text(json.dumps(profile._asdict()), encoding="utf-8")
         draft.rename(self._path)
+
+
+def _most(spent: Mapping[T, float], rows: int = KEPT) -> list[tuple[T, float]]:
+    return heapq.nlargest(rows, spent.items(), key=operator.itemgetter(1))
 
 
 def place(code: CodeType) -> str:
@@ -121,6 +130,5 @@ def read(path: Path) -> Profile:
 
 def top(profile: Profile, rows: int) -> list[tuple[float, str]]:
     """The places that cost most by themselves: share of all CPU, and where."""
-    ranked = Counter(profile.functions)
-    ranked["(native threads)"] = profile.native_s  # type: ignore[assignment]
-    return [(spent_s / profile.cpu_s, where) for where, spent_s in ranked.most_common(rows) if profile.cpu_s]
+    spent = profile.functions | {"(native threads)": profile.native_s}
+    return [(spent_s / profile.cpu_s, where) for where, spent_s in _most(spent, rows) if profile.cpu_s]

@@ -18,8 +18,8 @@ async def workshop(kafka: str, tmp_path: Path) -> AsyncIterator[Workshop]:
     made.kill_all()
 
 
-class EndedError(Exception):
-    """In place of the end of the process."""
+class EndedError(BaseException):
+    """In place of the end of the process; no handler of exceptions sees it, as none sees the end."""
 
 
 @pytest.fixture

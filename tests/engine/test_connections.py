@@ -17,7 +17,7 @@ from streamer.engine import connections, worker
 
 async def closed_connection() -> AIOKafkaConnection:
     """As aiokafka has it when the broker has gone and nobody has looked yet."""
-    server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     made = AIOKafkaConnection("127.0.0.1", port)
     made._reader, made._writer = await asyncio.open_connection("127.0.0.1", port)

@@ -146,9 +146,17 @@ async def test_a_port_that_is_taken_is_waited_for_and_then_named(
         assert f"port {port} of 127.0.0.1" in capsys.readouterr().err
         monkeypatch.setattr(health, "PORT_WAIT_S", 60.0)
         monkeypatch.setattr(health, "_PORT_RETRY_S", 0.01)
+        tries, third, start = [0], asyncio.Event(), health.web.TCPSite.start
+
+        async def tried(site: Any) -> None:
+            tries[0] += 1
+            if tries[0] == 3:
+                third.set()
+            await start(site)
+
+        monkeypatch.setattr(health.web.TCPSite, "start", tried)
         listening = asyncio.ensure_future(app._health.start())
-        for _ in range(3):
-            await asyncio.sleep(0.01)
+        await asyncio.wait([listening, asyncio.ensure_future(third.wait())], return_when=asyncio.FIRST_COMPLETED)
         assert not listening.done()
     await listening
     assert app._health._runner is not None

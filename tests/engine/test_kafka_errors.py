@@ -24,7 +24,7 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import TopicPartition
 
-from streamer.engine import exits, group_lag, preflight, standby
+from streamer.engine import group_lag, preflight, standby
 from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.group_lag import GroupLag
 from streamer.engine.kafka_errors import advice, forbidden, passes
@@ -32,22 +32,7 @@ from streamer.engine.metrics import Metrics
 from streamer.engine.runtime import Runtime
 from streamer.engine.settings import EngineSettings
 from streamer.engine.standby import Standbys
-
-
-class EndedError(BaseException):
-    """In place of the end of the process; no handler of exceptions sees it."""
-
-
-@pytest.fixture
-def ends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    codes: list[int] = []
-
-    def end(code: int) -> None:
-        codes.append(code)
-        raise EndedError(code)
-
-    monkeypatch.setattr(exits, "terminate", end)
-    return codes
+from tests.engine.conftest import EndedError
 
 
 @pytest.mark.parametrize(

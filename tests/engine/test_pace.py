@@ -14,7 +14,7 @@ from streamer.engine.app import _unless_gone
 from streamer.engine.consumer import SliceConsumer
 from streamer.engine.memory import InFlight
 from streamer.engine.pace import FIRST_RECORDS, Pace
-from tests.engine.test_lane import Bench
+from tests.engine.lane_bench import Bench
 
 MOST = 20_000
 

@@ -16,7 +16,7 @@ from streamer.engine.progress import LINE_S, LONG_RECORDS, Progress
 from streamer.engine.starts import same_topic
 from streamer.engine.thread import Start
 from streamer.engine.upgrade import STEP_BYTES, STEP_ROWS, Upgrade, check_schema
-from tests.engine.test_lane import Bench
+from tests.engine.lane_bench import Bench
 from tests.engine.toy import SECOND, Fact, ToyCodec
 
 
