@@ -6,6 +6,7 @@ A run must not meet the records of the one before, so topics are deleted and mad
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from topics import catalog
 
 PARTITIONS: Final = 4
 PREFIX: Final = "bench"
+STATE: Final = "state"
 RULEBOOK: Final = "fictional"
 POLL_S: Final = 0.03
 STALL_TIMEOUT_S: Final = 120.0  # without any progress
@@ -43,7 +45,7 @@ class Environment(NamedTuple):
     database_url: str
 
     def state_dir(self, role: str) -> Path:
-        return self.home / "state" / f"{self.prefix}-{role}"
+        return self.home / STATE / f"{self.prefix}-{role}"
 
     def group(self, role: str) -> str:
         return f"{self.prefix}-{role}"
@@ -60,7 +62,10 @@ class Stage:
     @classmethod
     @asynccontextmanager
     async def open(cls, bootstrap: str, database_url: str, home: Path) -> AsyncIterator[Stage]:
-        """Raises ConfigurationError when the cluster has topics of the contract: they would be deleted."""
+        """Raises ConfigurationError when the cluster has topics of the contract: they would be deleted.
+
+        State folders of a stage before it, which counted other topics' offsets, are removed.
+        """
         stage = cls(bootstrap, database_url, home)
         await stage._admin.start()
         try:
@@ -71,6 +76,7 @@ class Stage:
                     where=bootstrap,
                     todo="unset KAFKA_BOOTSTRAP_SERVERS (the bench starts a Kafka of its own), or give an empty cluster",
                 )
+            shutil.rmtree(home / STATE, ignore_errors=True)
             yield stage
             await stage._delete(await stage._own_topics())
         finally:

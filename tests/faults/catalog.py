@@ -28,30 +28,30 @@ class Case(NamedTuple):
 
 
 CASES: Final = (
-    Case(1, "commit_points", "kill -9 at every named point of the commit, in every role and in recovery", 150),
-    Case(2, "local_store", "the same with the local store deleted, kept, stale, ahead", 180),
-    Case(3, "broker_away", "the broker killed and back at once, stopped, gone for 60 s", 300),
-    Case(3, "leader_lost", "a cluster of three loses leaders, the coordinator, its majority", 320),
-    Case(4, "postgres_lost", "PostgreSQL killed, gone for 2 minutes, read-only, cut in a batch, its answers lost", 350),
-    Case(4, "postgres_locks", "PostgreSQL: deadlocks, and a lock held longer than a statement may take", 150),
-    Case(5, "storm", "workers come and go every 2 to 5 s for 3 minutes, during recovery too", 260),
-    Case(6, "paused", "SIGSTOP beyond the session, then SIGCONT: late writes into changelog and compacted topics", 150),
+    Case(1, "commit_points", "kill -9 at every named point of the commit, in every role and in recovery", 170),
+    Case(2, "local_store", "the same with the local store deleted, kept, stale, ahead", 230),
+    Case(3, "broker_away", "the broker killed and back at once, stopped, gone for 60 s", 240),
+    Case(3, "leader_lost", "a cluster of three loses leaders, the coordinator, its majority", 230),
+    Case(4, "postgres_lost", "PostgreSQL killed, gone for 2 minutes, read-only, cut in a batch, its answers lost", 240),
+    Case(4, "postgres_locks", "PostgreSQL: deadlocks, and a lock held longer than a statement may take", 130),
+    Case(5, "storm", "workers come and go every 2 to 5 s for 3 minutes, during recovery too", 240),
+    Case(6, "paused", "SIGSTOP beyond the session, then SIGCONT: late writes into changelog and compacted topics", 230),
     Case(
-        6, "cut_off", "a worker cut off from the broker only, in either direction, beyond its session, then healed", 160
+        6, "cut_off", "a worker cut off from the broker only, in either direction, beyond its session, then healed", 120
     ),
     Case(7, "slow_handler", "a handler slower than the session", 120),
-    Case(8, "poison", "poison of every kind among good events", 90),
-    Case(9, "repeats", "duplicates and reordering", 90),
-    Case(10, "taken_back", "withdrawals before their decisions, corrections that change the party", 90),
-    Case(11, "clocks", "clocks of workers jump a day ahead and back, the broker's append time runs backwards", 250),
-    Case(11, "midnight", "the ticker's clock is a day ahead or behind: its ticks are refused", 150),
-    Case(12, "disk_of_state", "the disk full under RocksDB", 150),
-    Case(12, "disk_of_log", "the disk full under Kafka's log", 250),
-    Case(13, "sigterm", "SIGTERM at any moment: exit within 10 s", 120),
-    Case(14, "made_anew", "a source topic deleted and made anew, shorter than what was applied", 150),
-    Case(14, "made_longer", "the same, grown beyond it", 150),
+    Case(8, "poison", "poison of every kind among good events", 100),
+    Case(9, "repeats", "duplicates and reordering", 100),
+    Case(10, "taken_back", "withdrawals before their decisions, corrections that change the party", 120),
+    Case(11, "clocks", "clocks of workers jump a day ahead and back, the broker's append time runs backwards", 150),
+    Case(11, "midnight", "the ticker's clock is a day ahead or behind: its ticks are refused", 90),
+    Case(12, "disk_of_state", "the disk full under RocksDB", 120),
+    Case(12, "disk_of_log", "the disk full under Kafka's log", 130),
+    Case(13, "sigterm", "SIGTERM at any moment: exit within 10 s", 160),
+    Case(14, "made_anew", "a source topic deleted and made anew, shorter than what was applied", 80),
+    Case(14, "made_longer", "the same, grown beyond it", 80),
     Case(
-        15, "compaction", "Kafka's cleaner at work on changelog, standing and status, with state folders removed", 250
+        15, "compaction", "Kafka's cleaner at work on changelog, standing and status, with state folders removed", 130
     ),
 )
 

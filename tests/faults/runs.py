@@ -92,8 +92,8 @@ class Run:
                 told_to_end = not problem and verdict is None
                 kept = keep == "1" or (keep == "failed" and not result.ok and not told_to_end)
                 await self.stage.down(keep=kept)
-                if not kept:
-                    shutil.rmtree(self.home, ignore_errors=True)
+        if not kept:  # only now is nothing mounted in it
+            shutil.rmtree(self.home, ignore_errors=True)
         if kept:
             self.say(f"  kept: {self.home}")
             result = result._replace(kept=str(self.home))

@@ -10,19 +10,18 @@ import contextlib
 from typing import Final
 
 from streamer.engine.exits import Exit
-from tests.faults.needs import BUSY, Needs, more_events
+from tests.faults.needs import BUSY, Needs
 from tests.faults.scene import Scene
-from tests.faults.slow import BLOCKED, WAITED
+from tests.faults.slow import AT_ONCE, BLOCKED, WAITED
 from tests.faults.waiting import LateError, until
 
 ROLES: Final = ("intake", "dossier", "sink")
-EVENTS_AN_END: Final = 1_000  # at the least, where there are many
 NEEDS: Final = Needs(
     events=20_000,
     per_second=150,
     backlog=4_000,
     commands=dict.fromkeys(ROLES, ("-m", "tests.faults.slow")),
-    ends={Exit.PAUSE: 60 + more_events() // EVENTS_AN_END},  # one for each slice that blocks, said below
+    ends={Exit.PAUSE: 30},  # one for each slice that blocks, said below
 )
 LENGTH_S: Final = 120.0
 LEAST: Final = 2  # of each kind and role
@@ -33,6 +32,7 @@ async def run(scene: Scene) -> None:
     scene.traffic.flow()
     with contextlib.suppress(LateError):  # said below, by kind
         await until("slow slices", lambda: all(found >= LEAST for found in seen(scene).values()), LENGTH_S)
+    (scene.stage.home / AT_ONCE).touch()
     for what, found in seen(scene).items():
         scene.misfortune(what, found)
         scene.promise(what, found, LEAST)
