@@ -16,7 +16,7 @@ from streamer.engine.memory import MIB, InFlight, needed_bytes, records_bytes, r
 from streamer.engine.metrics import Metrics
 from streamer.engine.runtime import Runtime
 from streamer.engine.settings import EngineSettings
-from streamer.engine.store import Store
+from streamer.engine.store import BLOOM_BITS, Store
 
 
 class Rec(NamedTuple):
@@ -153,3 +153,25 @@ def test_the_store_tells_what_it_holds(tmp_path: Path) -> None:
 
 def test_this_process_is_resident() -> None:
     assert resident_bytes() > 10 * MIB
+
+
+def test_a_store_that_exists_is_opened_with_the_limits_of_today(tmp_path: Path) -> None:
+    """rocksdict takes the options in the folder for its family, unless that is named: a cache of 8 MB, whatever was asked for."""
+    for blocks in (16 * MIB, 32 * MIB):
+        store = Store(tmp_path, blocks_bytes=blocks, memtables_bytes=2 * MIB)
+        assert store._db.property_int_value("rocksdb.block-cache-capacity") == blocks
+        store.close()
+
+
+def test_one_look_up_brings_no_whole_filter_into_memory(tmp_path: Path) -> None:
+    """A file's whole filter fits no shard of the cache: with ten million rows it was read again for every key."""
+    store = Store(tmp_path, memtables_bytes=64 * MIB)
+    stored = store.partition(store.table_id("t"), 0)
+    stored.write([(b"k%09d" % n, b"") for n in range(100_000)], 0)
+    store.flush(wait=True)
+    store._db.compact_range(None, None)  # out of the youngest level, whose filters are kept
+    store.close()
+    store = Store(tmp_path)
+    assert store.partition(0, 0).get(b"k%09d" % 5) == b""
+    assert 0 < store.held_bytes()["blocks"] < 100_000 * BLOOM_BITS // 8
+    store.close()
