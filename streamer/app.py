@@ -23,6 +23,8 @@ from streamer.settings import Settings
 #: A supervised process waits so long for its state folder: the orphan of a supervisor that was killed ends within that.
 LOCK_WAIT_S: Final = 12.0
 ROLES: Final = ("intake", "dossier", "sink")
+#: From one hand-over to the next, without a backlog: what people read in PostgreSQL may wait longer than an alert.
+FETCH_GAP_S: Final = {"intake": 0.025, "dossier": 0.025, "sink": 0.2}
 
 
 def engine_settings(settings: Settings, role: str) -> EngineSettings:
@@ -33,6 +35,7 @@ def engine_settings(settings: Settings, role: str) -> EngineSettings:
         state_dir=settings.state_dir(role),
         instance_id=f"{role}-{settings.instance}" if settings.instance else None,
         session_timeout_s=settings.session_timeout_s,
+        fetch_gap_s=FETCH_GAP_S[role],
         num_standby_replicas=settings.standbys,
         metrics_port=settings.metrics_port,
         accept_loss=settings.accept_loss,

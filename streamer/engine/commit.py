@@ -8,8 +8,8 @@ redelivery is skipped, the partition row says what is included.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any
 
 from streamer.engine import failpoints
 from streamer.engine.exits import Exit, Refusal
@@ -171,22 +171,26 @@ class CommitSteps:
 
     async def _send(self, owned: OwnedPartition | None, batch: Outputs) -> None:
         """All queues of a batch, side by side."""
-        compacted = self.runtime.compacted
-        await asyncio.gather(
-            *[
-                self._send_owned(owned, topic, partition, queue)
-                if owned is not None and topic in compacted
-                else self._send_plain(topic, partition, queue)
-                for (topic, partition), queue in batch.messages.items()
-            ]
-        )
-
-    async def _send_plain(self, topic: str, partition: int, queue: list[Message]) -> None:
-        rt = self.runtime
+        rt, compacted = self.runtime, self.runtime.compacted
         assert rt.appender is not None
-        timeout = rt.settings.commit_step_timeout_s
-        await asyncio.wait_for(rt.appender.all(topic, partition, queue, rt.settings.output_batch_bytes), timeout)
-        rt.answered()
+        plain: list[asyncio.Future[None]] = []
+        single: list[Coroutine[Any, Any, None]] = []
+        for (topic, partition), queue in batch.messages.items():
+            if owned is not None and topic in compacted:
+                single.append(self._send_owned(owned, topic, partition, queue))
+            else:
+                plain.append(rt.appender.all(topic, partition, queue, rt.settings.output_batch_bytes))
+        if single:
+            await asyncio.gather(self._told(plain), *single)
+        else:
+            await self._told(plain)
+
+    async def _told(self, plain: list[asyncio.Future[None]]) -> None:
+        """All of them are acknowledged."""
+        if plain:
+            all_told = plain[0] if len(plain) == 1 else asyncio.gather(*plain)
+            await asyncio.wait_for(all_told, self.runtime.settings.commit_step_timeout_s)
+            self.runtime.answered()
 
     async def _send_owned(self, owned: OwnedPartition, topic: str, partition: int, queue: list[Message]) -> None:
         """A compacted output: each batch at its expected position, one after the other."""

@@ -18,6 +18,7 @@ from mode import Service
 from streamer.engine import failpoints
 from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.gate import Turns
+from streamer.engine.gathering import Gathering
 from streamer.engine.kafka_errors import forbidden
 from streamer.engine.lane import Lane
 from streamer.engine.memory import InFlight
@@ -55,6 +56,7 @@ class SliceConsumer(driver.Consumer):
         self._revocations = 0
         self._turns = Turns()
         self._in_flight = InFlight()
+        self._gathering = Gathering(self.runtime.settings.fetch_gap_s)
         self.committed_at = self.runtime.clock()
         self._room = asyncio.Event()
         self._idle = asyncio.Event()
@@ -85,6 +87,7 @@ class SliceConsumer(driver.Consumer):
                 fatal(Exit.GAP, "hand-over", exc)
 
     async def _hand_over_once(self) -> None:
+        await self._gather()
         self._room.clear()
         lanes, most = self.lanes, self.runtime.settings.slices_in_flight
         for lane in lanes.values():
@@ -109,10 +112,20 @@ class SliceConsumer(driver.Consumer):
             await asyncio.sleep(0)
             return
         self.runtime.answered()
+        self._gathering.handed(sum([len(part.records) for part in fetched.values()]), self.runtime.clock())
         for tp, part in fetched.items():
             if lanes is not self.lanes or not self.flow_active:
                 return  # fetched for an assignment that is gone: read again from the committed offset
             await self._hand_over(ensure_TP(tp), part)
+
+    async def _gather(self) -> None:
+        """Lets records come together, where there is no backlog."""
+        while True:
+            under_way = any(lane.queued or lane.units for lane in self.lanes.values())
+            wait_s = self._gathering.wait_s(self.runtime.clock(), under_way=under_way)
+            if not wait_s:
+                return
+            await asyncio.sleep(wait_s)
 
     async def _hand_over(self, tp: TP, fetched: Fetched) -> None:
         lane = self.lanes[tp]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from streamer.engine import failpoints
@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
 
 
+_Told = tuple[Queue, "asyncio.Future[None]"]
+
+
 class Appender:
     """Appends through an idempotent ``acks=all`` producer; every call returns only when the broker has acknowledged."""
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
-        self._turns: dict[tuple[str, int], asyncio.Lock] = {}
+        #: By output partition that something is being sent to: what waits for its turn, and who waits for that.
+        self._waiting: dict[tuple[str, int], list[_Told]] = {}
+        self._sending: set[asyncio.Task[None]] = set()
 
     async def batch(
         self, topic: str, partition: int, messages: Collection[Message], limit_bytes: int, failpoint: str | None = None
@@ -34,8 +39,40 @@ class Appender:
             await failpoints.hit_on_the_wire(failpoint)
         return _offset(await sent)
 
-    async def all(self, topic: str, partition: int, queue: list[Message], batch_bytes: int) -> None:
-        """Any number of messages in order, in as many batches as they need."""
+    def all(self, topic: str, partition: int, queue: Queue, batch_bytes: int) -> asyncio.Future[None]:
+        """Any number of messages in order, in as many batches as they need; done when the broker has acknowledged them.
+
+        What several lanes have for one partition while a batch of it is on its way goes together with the next: a batch costs as
+        much as some ten records, and lanes without a backlog have one each.
+        """
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        where = (topic, partition)
+        waiting = self._waiting.get(where)
+        if waiting is not None:
+            waiting.append((queue, told))
+        else:
+            self._waiting[where] = [(queue, told)]
+            sending = asyncio.ensure_future(self._send_waiting(topic, partition, batch_bytes))
+            self._sending.add(sending)
+            sending.add_done_callback(self._sending.discard)
+        return told
+
+    async def _send_waiting(self, topic: str, partition: int, batch_bytes: int) -> None:
+        """Sends what waits for a partition until nothing does, some at a time; those whose messages they are are told."""
+        where = (topic, partition)
+        try:
+            while taken := self._waiting[where]:
+                self._waiting[where] = []
+                try:
+                    await self._send(topic, partition, joined([queue for queue, _ in taken]), batch_bytes)
+                except Exception as exc:  # noqa: BLE001 - each of them ends with it
+                    _tell(taken, exc)
+                else:
+                    _tell(taken, None)
+        finally:
+            del self._waiting[where]
+
+    async def _send(self, topic: str, partition: int, queue: Queue, batch_bytes: int) -> None:
         sent: list[asyncio.Future[Any]] = []
         for part in self.parts(queue, batch_bytes):
             builder = self._built(topic, partition, part, batch_bytes)
@@ -57,16 +94,9 @@ class Appender:
         return builder
 
     async def _hand_in(self, builder: Any, topic: str, partition: int) -> asyncio.Future[Any]:
-        """Queues a batch, one caller of a partition at a time and in turn.
-
-        aiokafka takes one batch a partition and wakes all who wait, so many lanes with one output starve each other; and it
-        counts their waiting again at each wake-up, so that they time out long before their time.
-        """
-        turn = self._turns.get((topic, partition))
-        if turn is None:
-            turn = self._turns[topic, partition] = asyncio.Lock()
-        async with turn:
-            sent: asyncio.Future[Any] = await self._producer.send_batch(builder, topic, partition=partition)
+        """Queues a batch. One caller a partition at a time: aiokafka takes one batch and wakes all who wait, so that they starve
+        each other. ``all`` sees to it, and a topic with positions has one writer."""
+        sent: asyncio.Future[Any] = await self._producer.send_batch(builder, topic, partition=partition)
         return sent
 
     @staticmethod
@@ -95,6 +125,27 @@ class Appender:
     async def load(self, topic: str) -> None:
         """Fetches a topic's metadata."""
         await self._producer.client._wait_on_metadata(topic)
+
+
+def joined(queues: Sequence[Queue]) -> Queue:
+    """The messages of all, in order."""
+    if len(queues) == 1:
+        return queues[0]
+    together = Queue()
+    for queue in queues:
+        together += queue
+        together.size += queue.size
+    return together
+
+
+def _tell(taken: Iterable[_Told], exc: Exception | None) -> None:
+    for _, told in taken:
+        if told.done():  # whoever waited has given up
+            continue
+        if exc is None:
+            told.set_result(None)
+        else:
+            told.set_exception(exc)
 
 
 def _offset(metadata: Any) -> int:

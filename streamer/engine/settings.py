@@ -46,6 +46,8 @@ class EngineSettings:
     cache_max_bytes: int = 0
     fetch_max_bytes: int = 0
     max_poll_records: int = 20_000
+    #: Without a backlog records are handed over at most this often (``gathering``).
+    fetch_gap_s: float = 0.025
     #: Handlers get no more records at once than they work off in this time, going by those before: then the event loop turns.
     slice_target_s: float = 0.25
     #: One output batch; below the default max.message.bytes of 1 MiB.
