@@ -39,7 +39,7 @@ CASES: Final = (
     Case(
         6, "cut_off", "a worker cut off from the broker only, in either direction, beyond its session, then healed", 120
     ),
-    Case(7, "slow_handler", "a handler slower than the session", 120),
+    Case(7, "slow_handler", "a handler slower than the session", 150),
     Case(8, "poison", "poison of every kind among good events", 100),
     Case(9, "repeats", "duplicates and reordering", 100),
     Case(10, "taken_back", "withdrawals before their decisions, corrections that change the party", 120),
