@@ -23,7 +23,7 @@ from streamer.settings import Settings
 #: A supervised process waits so long for its state folder: the orphan of a supervisor that was killed ends within that.
 LOCK_WAIT_S: Final = 12.0
 ROLES: Final = ("intake", "dossier", "sink")
-#: From one hand-over to the next, without a backlog: what people read in PostgreSQL may wait longer than an alert.
+#: From a hand-over of few records to the next: what people read in PostgreSQL may wait longer than an alert.
 FETCH_GAP_S: Final = {"intake": 0.025, "dossier": 0.025, "sink": 0.2}
 
 

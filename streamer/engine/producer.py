@@ -18,7 +18,11 @@ _Told = tuple[Queue, "asyncio.Future[None]"]
 
 
 class Appender:
-    """Appends through an idempotent ``acks=all`` producer; every call returns only when the broker has acknowledged."""
+    """Appends through an idempotent ``acks=all`` producer; what is awaited is done only when the broker has acknowledged.
+
+    One caller a partition at a time: aiokafka takes one batch of it and wakes all who wait, so that they starve each other. ``all``
+    sees to it; a topic with positions has one writer.
+    """
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
@@ -34,7 +38,7 @@ class Appender:
         builder = self._built(topic, partition, messages, limit_bytes)
         if builder.size() > limit_bytes:
             raise _too_large(topic, partition, len(messages), limit_bytes)
-        sent = await self._hand_in(builder, topic, partition)
+        sent = await self._producer.send_batch(builder, topic, partition=partition)
         if failpoint is not None:
             await failpoints.hit_on_the_wire(failpoint)
         return _offset(await sent)
@@ -76,7 +80,7 @@ class Appender:
         sent: list[asyncio.Future[Any]] = []
         for part in self.parts(queue, batch_bytes):
             builder = self._built(topic, partition, part, batch_bytes)
-            sent.append(await self._hand_in(builder, topic, partition))
+            sent.append(await self._producer.send_batch(builder, topic, partition=partition))
         await failpoints.hit_on_the_wire("in_outputs")
         for future in sent:
             await future
@@ -92,12 +96,6 @@ class Appender:
         builder._relative_offset = len(messages)
         builder.close()
         return builder
-
-    async def _hand_in(self, builder: Any, topic: str, partition: int) -> asyncio.Future[Any]:
-        """Queues a batch. One caller a partition at a time: aiokafka takes one batch and wakes all who wait, so that they starve
-        each other. ``all`` sees to it, and a topic with positions has one writer."""
-        sent: asyncio.Future[Any] = await self._producer.send_batch(builder, topic, partition=partition)
-        return sent
 
     @staticmethod
     def parts(queue: list[Message], batch_bytes: int) -> Iterator[list[Message]]:

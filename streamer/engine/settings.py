@@ -46,7 +46,7 @@ class EngineSettings:
     cache_max_bytes: int = 0
     fetch_max_bytes: int = 0
     max_poll_records: int = 20_000
-    #: Without a backlog records are handed over at most this often (``gathering``).
+    #: After a hand-over of few records the next follows no sooner (``gathering``).
     fetch_gap_s: float = 0.025
     #: Handlers get no more records at once than they work off in this time, going by those before: then the event loop turns.
     slice_target_s: float = 0.25

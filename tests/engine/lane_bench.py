@@ -52,7 +52,10 @@ class Appends:
         self.order.append(topic)
         return -1 if self.untold else first
 
-    async def all(self, topic: str, partition: int, queue: list[Message], batch_bytes: int) -> None:
+    def all(self, topic: str, partition: int, queue: list[Message], batch_bytes: int) -> asyncio.Future[None]:
+        return asyncio.ensure_future(self._all(topic, partition, queue))
+
+    async def _all(self, topic: str, partition: int, queue: list[Message]) -> None:
         await self.gate.wait()
         self.log.setdefault((topic, partition), []).extend(queue)
         self.order.append(topic)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,8 +23,8 @@ async def closed_connection() -> AIOKafkaConnection:
     made = AIOKafkaConnection("127.0.0.1", port)
     made._reader, made._writer = await asyncio.open_connection("127.0.0.1", port)
     made._writer.transport.abort()
-    for _ in range(10):  # turns of the loop
-        await asyncio.sleep(0)
+    with contextlib.suppress(OSError):
+        await made._writer.wait_closed()
     server.close()
     made._read_task = made._create_reader_task()  # that would find out next
     return made
@@ -93,10 +94,9 @@ async def test_a_client_without_the_task_that_keeps_its_metadata_is_noticed() ->
     async def lives() -> None:
         await asyncio.Event().wait()
 
-    for body, told in [(ends, KeyError), (lives, type(None))]:
-        task = asyncio.ensure_future(body())
-        await asyncio.wait([task], timeout=0)
-        await asyncio.sleep(0)
-        assert isinstance(connections.forsaken(SimpleNamespace(_sync_task=task)), told)
-        task.cancel()
+    ended, living = asyncio.ensure_future(ends()), asyncio.ensure_future(lives())
+    await asyncio.wait([ended])
+    assert isinstance(connections.forsaken(SimpleNamespace(_sync_task=ended)), KeyError)
+    assert connections.forsaken(SimpleNamespace(_sync_task=living)) is None
+    living.cancel()
     assert connections.forsaken(SimpleNamespace(_sync_task=None)) is None
