@@ -44,6 +44,11 @@ class SliceMessage(ConsumerMessage):
         return False
 
 
+def left_in_kafka(lanes: Iterable[Lane]) -> int:
+    """Offsets that are known to follow what was handed over, in lanes that no gate holds back."""
+    return sum([max(0, lane.end - lane.ledger.next) for lane in lanes if not lane.held])
+
+
 class SliceConsumer(driver.Consumer):
     """One process's consumer; ``lanes`` are the source partitions of the present assignment."""
 
@@ -112,11 +117,12 @@ class SliceConsumer(driver.Consumer):
             await asyncio.sleep(0)
             return
         self.runtime.answered()
-        self._gathering.handed(sum([len(part.records) for part in fetched.values()]), self.runtime.clock())
         for tp, part in fetched.items():
             if lanes is not self.lanes or not self.flow_active:
                 return  # fetched for an assignment that is gone: read again from the committed offset
             await self._hand_over(ensure_TP(tp), part)
+        records = sum([len(part.records) for part in fetched.values()])
+        self._gathering.handed(records, left_in_kafka(lanes.values()), self.runtime.clock())
 
     async def _gather(self) -> None:
         """Lets records come together, where there is no backlog."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-#: A hand-over of so many is worth its cost; the next follows at once.
+#: A hand-over of so many is worth its cost; the next follows at once. So it does where as many are left behind: a fetch may
+#: bring less of a backlog.
 ENOUGH_RECORDS: Final = 500
 #: A round that takes longer keeps others waiting no more: one lane's server may be away.
 ROUND_MOST_S: Final = 0.15
@@ -27,9 +28,9 @@ class Gathering:
         self._records = 0
         self._at = float("-inf")
 
-    def handed(self, records: int, now: float) -> None:
-        """So many records were handed over."""
-        self._records, self._at = records, now
+    def handed(self, records: int, left: int, now: float) -> None:
+        """So many records were handed over, and so many more are known to wait in Kafka."""
+        self._records, self._at = max(records, left), now
 
     def wait_s(self, now: float, *, under_way: bool) -> float:
         """How long to wait before one asks again; 0: the next records may come. ``under_way``: something of the last round is."""
