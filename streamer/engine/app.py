@@ -43,6 +43,8 @@ from streamer.engine.watchdog import Watchdog
 
 #: Garbage collection was the largest hidden cost: 26.7 → 20.8 µs an event with these.
 _GC_THRESHOLDS = (50_000, 20, 1000)
+#: So rarely does it look at everything that this is done by time: a cycle of a few objects may hold a megabyte.
+_GC_ALL_S = 300.0
 
 
 class SliceSchema(Schema):
@@ -331,6 +333,7 @@ class EngineApp(faust.App):
 
     async def on_started(self) -> None:
         self.add_future(self._flush_often())
+        self.add_future(self._collect_often())
         for gate in dict.fromkeys(self.gates.values()):
             self.add_future(gate.run())
         gc.collect()
@@ -343,6 +346,12 @@ class EngineApp(faust.App):
         while not self.should_stop and self.the_table is not None:
             await asyncio.sleep(self.settings.flush_interval_s)
             self.store.flush(wait=False)
+
+    async def _collect_often(self) -> None:
+        """Cycles of garbage, wherever they come from: of a client library, of exceptions."""
+        while not self.should_stop:
+            await asyncio.sleep(_GC_ALL_S)
+            gc.collect()
 
 
 async def _unless_gone(value: Any) -> Any:

@@ -78,9 +78,13 @@ def _drain(fetcher: Any, partitions: Collection[TopicPartition], room: int) -> d
 
 def _take(buffered: Any, tp: TopicPartition, room: int) -> Fetched | None:
     """Up to ``room`` records of one buffered answer; the consumer's position moves along."""
+    parsed = buffered._partition_records
+    if parsed is not None:
+        # Its own way through the batches, which is never begun here, refers to it: a whole answer would stay until the garbage
+        # collector looks at everything.
+        parsed._records_iterator = None
     if not buffered.check_assignment(tp) or not buffered.has_more():
         return None
-    parsed = buffered._partition_records
     first = parsed.next_fetch_offset
     records: list[Any] = []
     left = _leftover(parsed)
