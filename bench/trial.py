@@ -22,6 +22,8 @@ from streamer.domain.replay import Replay
 from streamer.rulebook import open_domains
 from topics import catalog
 
+#: As Kafka's own producer has it by default, since 4.0.
+LINGER_MS: Final = 5
 WARM_UP_S: Final = 3.0
 TURN_S: Final = 0.005  # events are sent in turns of so long
 DRAIN_TIMEOUT_S: Final = 60.0
@@ -66,7 +68,9 @@ class Trial:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._stage.bootstrap, group_id=None, enable_auto_commit=False, fetch_max_wait_ms=500
         )
-        producer = AIOKafkaProducer(bootstrap_servers=self._stage.bootstrap, acks="all", enable_idempotence=True)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._stage.bootstrap, acks="all", enable_idempotence=True, linger_ms=LINGER_MS
+        )
         await consumer.start()
         await producer.start()
         reading: asyncio.Task[None] | None = None

@@ -19,23 +19,28 @@ ROUND_MOST_S: Final = 0.15
 LOOKS: Final = 2
 
 
+def is_backlog(records: int, left: int) -> bool:
+    """Whether ``records`` at once, with so many more known to wait in Kafka, are enough to go on without a pause."""
+    return max(records, left) >= ENOUGH_RECORDS
+
+
 class Gathering:
     """Since the last hand-over."""
 
     def __init__(self, gap_s: float) -> None:
         """``gap_s``: from one hand-over to the next, at the least; 0: nothing is waited for."""
         self._gap_s = gap_s
-        self._records = 0
+        self._backlog = False
         self._at = float("-inf")
 
     def handed(self, records: int, left: int, now: float) -> None:
         """So many records were handed over, and so many more are known to wait in Kafka."""
-        self._records, self._at = max(records, left), now
+        self._backlog, self._at = is_backlog(records, left), now
 
     def wait_s(self, now: float, *, under_way: bool) -> float:
         """How long to wait before one asks again; 0: the next records may come. ``under_way``: something of the last round is."""
         since = now - self._at
-        if not self._gap_s or self._records >= ENOUGH_RECORDS:
+        if not self._gap_s or self._backlog:
             return 0.0
         if since < self._gap_s:
             return self._gap_s - since
