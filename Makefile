@@ -41,7 +41,7 @@ fmt: $(VENV)/dev.stamp ## Format, and fix what can be fixed.
 faults: $(VENV)/dev.stamp ## Every fault on the whole chain (SEED=…, FAULT=5,poison, HOURS=2, CONTROLS=1).
 	$(BIN)/python -m tests.faults $(ARGS)
 
-bench: $(VENV)/base.stamp ## Ours beside its peers and plain loops: docs/performance.md (35 minutes; ARGS=--quick).
+bench: $(VENV)/base.stamp ## Ours beside its peers and plain loops: docs/performance.md (50 minutes; ARGS=--quick).
 	$(BIN)/python -m bench $(ARGS)
 
 clean: ## Stop the local servers, remove their data, the environment and all caches.

@@ -163,9 +163,9 @@ def test_what_failed_once_and_came_right_is_no_failure() -> None:
     assert failures([failed, RUN._replace(round=2)]) == [failed]
 
 
-def test_every_part_has_an_estimate_and_the_whole_stays_below_35_minutes() -> None:
+def test_every_part_has_an_estimate_and_the_whole_stays_below_an_hour() -> None:
     assert set(estimate(Plan())) == set(command.PARTS)
-    assert sum(estimate(Plan()).values()) <= 35 * 60
+    assert sum(estimate(Plan()).values()) <= 60 * 60
     assert sum(estimate(QUICK).values()) < sum(estimate(replace(Plan(), peers=("ours",))).values())
 
 
