@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -12,6 +12,10 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgre
 from aiokafka.structs import TopicPartition
 
 COMPACTED = {"cleanup.policy": "compact", "min.compaction.lag.ms": "3600000", "max.message.bytes": str(4 << 20)}
+
+#: What only the broker can tell is asked for so often, and so long.
+POLL_S: Final = 0.2
+BROKER_TIMEOUT_S: Final = 60.0
 
 
 class Read(NamedTuple):
@@ -146,9 +150,10 @@ async def committed_notes(bootstrap: str, group: str, topic: str) -> list[str]:
 
 
 async def _group_offsets(admin: Any, group: str) -> Any:
-    """A broker that was just started makes its offsets topic at the first question."""
-    while True:
-        try:
-            return await admin.list_consumer_group_offsets(group)
-        except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError, GroupLoadInProgressError):
-            await asyncio.sleep(0.2)
+    """A broker that was just started makes its offsets topic at the first question. Raises TimeoutError."""
+    async with asyncio.timeout(BROKER_TIMEOUT_S):
+        while True:
+            try:
+                return await admin.list_consumer_group_offsets(group)
+            except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError, GroupLoadInProgressError):
+                await asyncio.sleep(POLL_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,21 +45,37 @@ def answers(monkeypatch: pytest.MonkeyPatch, found: Mapping[TopicPartition, Fetc
     monkeypatch.setattr(engine_thread, "fetch", fetch)
 
 
-async def turn() -> None:
-    """Whatever is ready runs."""
-    for _ in range(5):
-        await asyncio.sleep(0)
+class Request:
+    """One of the client's requests, taken as far as it comes: no loop turns meanwhile."""
+
+    def __init__(self, fetcher: Fetcher) -> None:
+        self._steps: Any = fetcher._proc_fetch_request("assignment", 0, "request")
+
+    def go_on(self) -> bool | None:
+        """What it ended with; None: it waits."""
+        return self._step(lambda: self._steps.send(None))
+
+    def cancel(self) -> bool | None:
+        return self._step(lambda: self._steps.throw(asyncio.CancelledError()))
+
+    @staticmethod
+    def _step(step: Callable[[], object]) -> bool | None:
+        try:
+            step()
+        except StopIteration as end:
+            return bool(end.value)
+        return None
 
 
 async def test_a_request_waits_until_records_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     fetcher = Fetcher()
     thread = made(fetcher)
     answers(monkeypatch, {})
-    request = asyncio.ensure_future(fetcher._proc_fetch_request("assignment", 0, "request"))
-    await turn()
+    request = Request(fetcher)
+    assert request.go_on() is None
     assert fetcher.sent == []
     await thread.slices([TP], 0.0, 10)
-    assert await request is True
+    assert request.go_on() is True
     assert fetcher.sent == [("assignment", 0, "request")]
 
 
@@ -75,10 +91,9 @@ async def test_after_a_few_records_the_next_request_waits(
     thread = made(fetcher)
     answers(monkeypatch, {TP: Fetched([None] * records, 0, records, end)})
     await thread.slices([TP], 0.0, 10)
-    request = asyncio.ensure_future(fetcher._proc_fetch_request("assignment", 0, "request"))
-    await turn()
+    request = Request(fetcher)
+    assert (request.go_on() is True) is at_once
     assert bool(fetcher.sent) is at_once
-    request.cancel()
 
 
 async def test_nothing_to_take_leaves_the_request_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,16 +102,14 @@ async def test_nothing_to_take_leaves_the_request_on_its_way(monkeypatch: pytest
     thread = made(fetcher)
     answers(monkeypatch, {})
     await thread.slices([TP], 0.0, 10)
-    await fetcher._proc_fetch_request("assignment", 0, "request")
-    assert len(fetcher.sent) == 1
+    assert Request(fetcher).go_on() is True
 
 
 async def test_a_request_that_waits_ends_with_its_assignment() -> None:
     """aiokafka ends what is pending, and awaits it."""
     fetcher = Fetcher()
     made(fetcher)
-    request = asyncio.ensure_future(fetcher._proc_fetch_request("assignment", 0, "request"))
-    await turn()
-    request.cancel()
-    assert await request is False
+    request = Request(fetcher)
+    assert request.go_on() is None
+    assert request.cancel() is False
     assert fetcher.sent == []

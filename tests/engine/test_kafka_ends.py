@@ -67,14 +67,15 @@ async def test_a_source_made_anew_is_refused(workshop: Workshop) -> None:
 
 
 async def recreated(workshop: Workshop) -> None:
-    """Deletion takes a moment on the broker."""
-    while True:
-        try:
-            await cluster.create(workshop.bootstrap, [workshop.config.source], workshop.partitions)
-        except RuntimeError:
-            await asyncio.sleep(0.1)
-        else:
-            return
+    """Deletion takes a moment on the broker. Raises TimeoutError."""
+    async with asyncio.timeout(cluster.BROKER_TIMEOUT_S):
+        while True:
+            try:
+                await cluster.create(workshop.bootstrap, [workshop.config.source], workshop.partitions)
+            except RuntimeError:
+                await asyncio.sleep(cluster.POLL_S)
+            else:
+                return
 
 
 async def test_a_changelog_made_anew_is_refused(workshop: Workshop) -> None:
