@@ -22,6 +22,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.utils.futures import maybe_async
 
+from streamer.engine.asking import Asking
 from streamer.engine.connections import forsaken
 from streamer.engine.exits import Exit, fatal
 from streamer.engine.fetch import Fetched, fetch
@@ -55,8 +56,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):
     """aiokafka in a thread of its own, so that heartbeats go on while a slice is being handled."""
 
     runtime: Runtime
-    #: Whether records are wanted now: until then no request for them goes out, unless there is a backlog.
-    _asked: asyncio.Event
+    _asking: Asking
     #: What stood beside each committed offset: written again where the broker does not tell a topic's id any more.
     _noted: Mapping[TopicPartition, str] = MappingProxyType({})
 
@@ -96,26 +96,10 @@ class SliceThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         await super().on_start()
-        self._asked = asyncio.Event()
-        if self.runtime.settings.fetch_gap_s:
-            self._fetch_when_asked()
+        when_asked = bool(self.runtime.settings.fetch_gap_s)
+        self._asking = Asking(self._ensure_consumer()._fetcher, when_asked=when_asked)
         if self.runtime.settings.instance_id is not None:
             self._watch_membership()
-
-    def _fetch_when_asked(self) -> None:
-        """Without a backlog a request goes out when records are wanted, and brings all that came together. (One sent as soon as
-        the last answer was taken would come back with the first record that follows, and the others would wait for the next.)"""
-        fetcher, asked = self._ensure_consumer()._fetcher, self._asked
-        send = fetcher._proc_fetch_request
-
-        async def when_asked(*request: Any) -> bool:
-            try:
-                await asked.wait()
-            except asyncio.CancelledError:
-                return False
-            return bool(await send(*request))
-
-        fetcher._proc_fetch_request = when_asked
 
     def _watch_membership(self) -> None:
         """A static member that the group does not know any more has been replaced, or slept: it must not go on."""
@@ -165,14 +149,14 @@ class SliceThread(driver.AIOKafkaConsumerThread):
         """A fetch of exactly these partitions, ``most`` records; nothing while the flow is stopped."""
         if not self.consumer.flow_active:
             return {}
-        self._asked.set()
+        self._asking.go()
         wanted = [TopicPartition(*tp) for tp in tps]
         found = await fetch(self._ensure_consumer(), wanted, timeout_s, most)
         if found:
             records = sum([len(part.records) for part in found.values()])
             left = sum([max(0, part.end - part.following) for part in found.values()])
             if not is_backlog(records, left):
-                self._asked.clear()  # in time: the client's next request is made when the loop turns
+                self._asking.wait()  # in time: the client's next request is made when the loop turns
         return found
 
     def buffered_bytes(self) -> int:

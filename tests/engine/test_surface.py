@@ -93,6 +93,7 @@ SIGNATURES = [
     (fetcher.Fetcher, "_create_fetch_waiter", "(self)"),
     (fetcher.Fetcher, "_notify", "(self, future)"),
     (fetcher.Fetcher, "_proc_fetch_request", "(self, assignment, node_id, request)"),
+    (fetcher.Fetcher, "_select_read_replica", "(self, tp)"),
     (fetcher.PartitionRecords, "_consume_aborted_up_to", "(self, batch_offset)"),
     (fetcher.PartitionRecords, "_contains_abort_marker", "(self, next_batch)"),
     (subscription_state.SubscriptionState, "fetch_context", "(self)"),
