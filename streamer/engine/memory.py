@@ -7,7 +7,6 @@ Counted are bytes that the parts account for; the slack is for what nobody count
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ PROGRAM_BYTES: Final = 110 * MIB
 #: Decoded rows: what is read again most, and costs most to read (a look-up and a decode).
 ROWS_SHARE: Final = 0.28
 #: RocksDB's blocks with index and filters: behind the rows, for keys that are read once.
-BLOCKS_SHARE: Final = 0.16
+BLOCKS_SHARE: Final = 0.14
 #: RocksDB's memtables of the whole database: fewer and larger files, and a bloom filter for keys that are new.
 MEMTABLES_SHARE: Final = 0.20
 #: Answers of Kafka that wait to be handed over.
@@ -35,7 +34,7 @@ FETCH_SHARE: Final = 0.06
 IN_FLIGHT_SHARE: Final = 0.18
 #: Partitions of outputs by key.
 KEYS_SHARE: Final = 0.02
-SLACK_SHARE: Final = 0.10
+SLACK_SHARE: Final = 0.12
 
 #: For standbys, beside partitions at work: taken off before the shares, where standbys are wanted. Fetched changelog, and what
 #: a round of reading makes of it. With very many partitions it is twice the least of each.
@@ -63,24 +62,6 @@ UNIT_FACTOR: Final = 4
 _FIRST_GUESS_BYTES: Final = 4 << 10
 #: How much a slice changes the average of those before it.
 _WEIGHT: Final = 0.2
-
-
-#: Blocks from here on are the system's own pages, given back as they are freed. (glibc raises its bound to the largest block that
-#: was ever freed: fetched answers of megabytes lie between what stays, and leave holes that fit none of those that follow.)
-OWN_PAGES_BYTES: Final = 512 << 10
-#: Free memory that the heap keeps at its end. (With a bound as above it would be 128 KiB: given back, and fetched, all the time.)
-HEAP_KEEPS_BYTES: Final = 8 * MIB
-#: glibc's numbers of these two, in malloc.h.
-_M_TRIM_THRESHOLD: Final = -1
-_M_MMAP_THRESHOLD: Final = -3
-
-
-def give_back_large_blocks() -> None:
-    """Once at the start of a process. Where malloc is not glibc's, nothing: it has no such bounds."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, OWN_PAGES_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, HEAP_KEEPS_BYTES)
 
 
 class HasValue(Protocol):

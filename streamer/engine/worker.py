@@ -18,7 +18,6 @@ from streamer.engine.app import EngineApp
 from streamer.engine.crash import code_of, crashed, loop_handler, said_once
 from streamer.engine.exits import Exit, Refusal, fatal
 from streamer.engine.lock import FolderLock
-from streamer.engine.memory import give_back_large_blocks
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +67,6 @@ def run(app: EngineApp) -> NoReturn:
     # For this thread's loop and the consumer's: a sixth less CPU a fetched record.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     connections.mend()
-    give_back_large_blocks()
     worker = EngineWorker(
         app, loglevel=app.settings.log_level, quiet=True, override_logging=False, redirect_stdouts=False
     )

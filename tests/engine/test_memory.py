@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -177,25 +175,3 @@ def test_one_look_up_brings_no_whole_filter_into_memory(tmp_path: Path) -> None:
     assert store.partition(0, 0).get(b"k%09d" % 5) == b""
     assert 0 < store.held_bytes()["blocks"] < 100_000 * BLOOM_BITS // 8
     store.close()
-
-
-#: After a block of 8 MiB was freed: whether one of 2 MiB lies in the heap.
-IN_THE_HEAP = """
-from pathlib import Path
-from streamer.engine.memory import MIB, give_back_large_blocks
-{begin}
-bytes(8 * MIB)
-block = bytes(2 * MIB)
-heap = next(line for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith("[heap]"))
-start, end = (int(part, 16) for part in heap.split()[0].split("-"))
-print(start <= id(block) < end)
-"""
-
-
-@pytest.mark.parametrize(("begin", "found"), [("", "True"), ("give_back_large_blocks()", "False")])
-def test_a_large_block_leaves_no_hole_in_the_heap(begin: str, found: str) -> None:
-    """The first as glibc has it: what it is for."""
-    told = subprocess.run(
-        [sys.executable, "-c", IN_THE_HEAP.format(begin=begin)], capture_output=True, text=True, check=True
-    )
-    assert told.stdout.strip() == found
