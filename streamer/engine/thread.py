@@ -96,8 +96,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         await super().on_start()
-        when_asked = bool(self.runtime.settings.fetch_gap_s)
-        self._asking = Asking(self._ensure_consumer()._fetcher, when_asked=when_asked)
+        self._asking = Asking(self._ensure_consumer()._fetcher, when_asked=bool(self.runtime.settings.fetch_gap_s))
         if self.runtime.settings.instance_id is not None:
             self._watch_membership()
 
@@ -156,7 +155,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):
             records = sum([len(part.records) for part in found.values()])
             left = sum([max(0, part.end - part.following) for part in found.values()])
             if not is_backlog(records, left):
-                self._asking.wait()  # in time: the client's next request is made when the loop turns
+                self._asking.hold()  # in time: the client's next request is made when the loop turns
         return found
 
     def buffered_bytes(self) -> int:

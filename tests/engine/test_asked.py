@@ -207,8 +207,7 @@ async def test_what_this_broker_is_not_asked_for_now_keeps_no_request_back(why: 
             fetcher.nodes[tp] = ELSEWHERE
         assignment.states[tp].paused = why == "paused"
         assignment.states[tp].has_valid_position = why != "without a position"
-    if why == "another broker's":
-        fetcher._records[THIRD] = object()
+    fetcher._records[THIRD] = object()  # as an answer that came before it was paused
     request = Request(fetcher, assignment)
     assert request.go_on() is True
     assert request.wait_ms == WAIT_MS
