@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Final, Literal
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from streamer.domain.law import Rulebook, encode_rulebook
 from streamer.domain.records import Activation, encode_record
@@ -23,7 +23,9 @@ from streamer.rulebook import rulebook_hash
 from topics import catalog
 from topics.settings import SETTINGS
 
-METADATA_WAIT_S: Final = 30.0  # until every new partition has a leader
+METADATA_WAIT_S: Final = (
+    30.0  # until every new partition has a leader, and until the broker that is asked knows a topic
+)
 METADATA_POLL_S: Final = 0.1
 REQUEST_TIMEOUT_MS: Final = 30_000
 _SET_ON_TOPIC: Final = 1  # config source DYNAMIC_TOPIC_CONFIG of Kafka's DescribeConfigs
@@ -304,15 +306,35 @@ async def _rulebook_keys(bootstrap: str) -> set[bytes]:
 @asynccontextmanager
 async def _reader(bootstrap: str, topic: str) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
     """A consumer without a group, which has all partitions of a topic."""
-    reader = AIOKafkaConsumer(
-        topic, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
-    )
     with _explained(bootstrap):
+        reader = await _started(bootstrap, topic)
         try:
-            await reader.start()
             yield reader, sorted(reader.assignment())
         finally:
             await reader.stop()
+
+
+async def _started(bootstrap: str, topic: str) -> AIOKafkaConsumer:
+    """Once the broker that is asked knows the topic: of several, one may hear of a new topic later than the others."""
+    try:
+        async with asyncio.timeout(METADATA_WAIT_S):
+            while True:
+                async with AsyncExitStack() as undo:
+                    reader = AIOKafkaConsumer(
+                        topic, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+                    )
+                    undo.push_async_callback(reader.stop)
+                    with suppress(UnknownTopicOrPartitionError):
+                        await reader.start()
+                        undo.pop_all()
+                        return reader
+                await asyncio.sleep(METADATA_POLL_S)
+    except TimeoutError:
+        raise AdminError(
+            f"{topic} is not known after {METADATA_WAIT_S:g} s",
+            where=bootstrap,
+            todo="create it with `streamer topics apply`, or see the brokers' logs",
+        ) from None
 
 
 @asynccontextmanager

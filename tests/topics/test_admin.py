@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import InvalidTimestampError, MessageSizeTooLargeError
+from aiokafka.errors import InvalidTimestampError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
 from streamer import admin
 from streamer.domain.law import Rulebook, decode_rulebook
@@ -112,6 +112,38 @@ async def test_every_partition_starts_with_the_rulebook_that_holds_in_it(
     assert {decode_record(m.value) for m in first} == {
         Activation(rulebook=hash_, clock="2026-03-01", ticks="simulated")
     }
+
+
+async def test_a_broker_that_hears_of_a_new_topic_late_is_asked_again(
+    kafka: str, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As seen on three brokers: the one that said who leads was not the one that the reader asked."""
+    await admin.apply(kafka, wanted, partitions=3, replication=1)
+    topic, start, late, stopped = wanted[0].name, AIOKafkaConsumer.start, [True, True], []
+
+    async def starts(self: AIOKafkaConsumer) -> None:
+        if late and late.pop():
+            raise UnknownTopicOrPartitionError
+        await start(self)
+
+    async def stops(self: AIOKafkaConsumer, stop: Callable[..., Awaitable[None]] = AIOKafkaConsumer.stop) -> None:
+        stopped.append(self)
+        await stop(self)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "start", starts)
+    monkeypatch.setattr(AIOKafkaConsumer, "stop", stops)
+    async with admin._reader(kafka, topic) as (reader, partitions):
+        assert (len(partitions), len(set(stopped)), reader in stopped, late) == (3, 2, False, [])
+    assert (len(set(stopped)), reader in stopped) == (3, True)
+
+
+async def test_a_topic_that_no_broker_knows_is_told_with_a_next_step(
+    kafka: str, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin, "METADATA_WAIT_S", 0.5)
+    with pytest.raises(admin.AdminError, match=rf"{wanted[0].name} is not known after 0.5 s[\s\S]*topics apply"):
+        async with admin._reader(kafka, wanted[0].name):
+            pytest.fail("it does not exist")
 
 
 Send = Callable[..., Awaitable[Any]]
