@@ -23,9 +23,7 @@ from streamer.rulebook import rulebook_hash
 from topics import catalog
 from topics.settings import SETTINGS
 
-METADATA_WAIT_S: Final = (
-    30.0  # until every new partition has a leader, and until the broker that is asked knows a topic
-)
+METADATA_WAIT_S: Final = 30.0  # until every new partition has a leader, and the broker that is asked knows its topic
 METADATA_POLL_S: Final = 0.1
 REQUEST_TIMEOUT_MS: Final = 30_000
 _SET_ON_TOPIC: Final = 1  # config source DYNAMIC_TOPIC_CONFIG of Kafka's DescribeConfigs

@@ -49,6 +49,17 @@ async def delete(bootstrap: str, topics: Iterable[str]) -> None:
         await admin.close()
 
 
+async def made_anew(bootstrap: str, topic: str, partitions: int, config: Mapping[str, str] | None = None) -> None:
+    """Deleted, then created; deletion takes a moment on the broker. Raises TimeoutError."""
+    await delete(bootstrap, [topic])
+    async with asyncio.timeout(BROKER_TIMEOUT_S):
+        while True:
+            try:
+                return await create(bootstrap, [topic], partitions, config)
+            except RuntimeError:
+                await asyncio.sleep(POLL_S)
+
+
 async def delete_records(bootstrap: str, topic: str, before: Mapping[int, int]) -> None:
     from aiokafka.admin import RecordsToDelete
 

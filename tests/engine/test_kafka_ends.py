@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aiokafka import AIOKafkaProducer
 
 from streamer.engine.exits import Exit
@@ -60,22 +58,9 @@ async def test_a_source_made_anew_is_refused(workshop: Workshop) -> None:
     await workshop.create()
     await workshop.publish(oracle.events(4, 2_000))
     assert await workshop.finish() == {}
-    await cluster.delete(workshop.bootstrap, [workshop.config.source])
-    await recreated(workshop)
+    await cluster.made_anew(workshop.bootstrap, workshop.config.source, workshop.partitions)
     assert await workshop.wait(workshop.spawn()) == Exit.CONFIG
     assert "deleted and made anew" in workshop.tail()
-
-
-async def recreated(workshop: Workshop) -> None:
-    """Deletion takes a moment on the broker. Raises TimeoutError."""
-    async with asyncio.timeout(cluster.BROKER_TIMEOUT_S):
-        while True:
-            try:
-                await cluster.create(workshop.bootstrap, [workshop.config.source], workshop.partitions)
-            except RuntimeError:
-                await asyncio.sleep(cluster.POLL_S)
-            else:
-                return
 
 
 async def test_a_changelog_made_anew_is_refused(workshop: Workshop) -> None:

@@ -12,7 +12,6 @@ import pytest
 from streamer.engine.exits import Exit
 from tests.engine import cluster
 from tests.engine.relay import other
-from tests.engine.test_kafka_state import made_anew
 from tests.engine.workshop import Workshop
 
 RELAY = "tests.engine.relay"
@@ -40,7 +39,7 @@ async def test_an_inbound_topic_made_anew_is_refused_and_all_of_it_is_read_from_
     await workshop.until_drained(process)
     if not running:
         assert await workshop.stop(process) == 0
-    await made_anew(workshop, source)
+    await cluster.made_anew(workshop.bootstrap, source, workshop.partitions)
     await workshop.publish(events("new", 600))
     if not running:
         process = workshop.spawn(module=RELAY)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from typing import Any
 
@@ -77,23 +76,11 @@ async def test_a_state_folder_from_before_a_tombstone_is_built_anew(workshop: Wo
     assert "built anew" in workshop.tail()
 
 
-async def made_anew(workshop: Workshop, topic: str, config: dict[str, str] | None = None) -> None:
-    """Deletion takes a moment on the broker."""
-    await cluster.delete(workshop.bootstrap, [topic])
-    while True:
-        try:
-            await cluster.create(workshop.bootstrap, [topic], workshop.partitions, config)
-        except RuntimeError:
-            await asyncio.sleep(0.1)
-        else:
-            return
-
-
 async def test_a_source_made_anew_and_longer_is_refused(workshop: Workshop) -> None:
     await workshop.create()
     await workshop.publish(oracle.events(4, 1_000))
     assert await workshop.finish() == {}
-    await made_anew(workshop, workshop.config.source)
+    await cluster.made_anew(workshop.bootstrap, workshop.config.source, workshop.partitions)
     await workshop.publish(oracle.events(5, 4_000))
     assert await workshop.wait(workshop.spawn()) == Exit.CONFIG
     assert "deleted and made anew" in workshop.tail()
@@ -106,7 +93,7 @@ async def test_a_changelog_made_anew_and_longer_is_refused(workshop: Workshop) -
     await workshop.publish(oracle.events(6, 500))
     assert await workshop.finish() == {}
     compacted = {**cluster.COMPACTED, "message.timestamp.type": "LogAppendTime"}
-    await made_anew(workshop, workshop.changelog, compacted)
+    await cluster.made_anew(workshop.bootstrap, workshop.changelog, workshop.partitions, compacted)
     ends = await cluster.end_offsets(workshop.bootstrap, workshop.config.source, workshop.partitions)
     await cluster.publish(
         workshop.bootstrap, workshop.changelog, ((b"k%d" % i, b"v" * 20) for i in range(8 * sum(ends)))
